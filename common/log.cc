@@ -1,0 +1,123 @@
+#include "common/log.h"
+
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <array>
+#include <atomic>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace ztshim {
+namespace {
+
+constexpr std::array<std::string_view, kLogAreaCount> kAreaNames{
+    "shim", "rpc", "vl1", "vl2", "controller", "node", "stack", "sockets", "host", "service"};
+constexpr std::array<std::string_view, 6> kLevelNames{"trace", "debug", "info",
+                                                      "warn",  "error", "off"};
+
+// Constant-initialised: hooks may ask before our constructors have run.
+constinit std::array<std::atomic<LogLevel>, kLogAreaCount> levels{
+    LogLevel::Warn, LogLevel::Warn, LogLevel::Warn, LogLevel::Warn, LogLevel::Warn,
+    LogLevel::Warn, LogLevel::Warn, LogLevel::Warn, LogLevel::Warn, LogLevel::Warn};
+
+std::optional<LogLevel> level_named(std::string_view name) {
+  for (std::size_t i = 0; i < kLevelNames.size(); ++i) {
+    if (kLevelNames[i] == name) return static_cast<LogLevel>(i);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::size_t> area_named(std::string_view name) {
+  for (std::size_t i = 0; i < kAreaNames.size(); ++i) {
+    if (kAreaNames[i] == name) return i;
+  }
+  return std::nullopt;
+}
+
+spdlog::level::level_enum to_spdlog(LogLevel level) {
+  switch (level) {
+    case LogLevel::Trace: return spdlog::level::trace;
+    case LogLevel::Debug: return spdlog::level::debug;
+    case LogLevel::Info: return spdlog::level::info;
+    case LogLevel::Warn: return spdlog::level::warn;
+    case LogLevel::Error: return spdlog::level::err;
+    case LogLevel::Off: return spdlog::level::off;
+  }
+  return spdlog::level::off;
+}
+
+std::shared_ptr<spdlog::logger> make_logger(spdlog::sink_ptr sink) {
+  auto made = std::make_shared<spdlog::logger>("ztshim", std::move(sink));
+  made->set_level(spdlog::level::trace);
+  made->flush_on(spdlog::level::trace);
+  made->set_pattern("%Y-%m-%d %H:%M:%S.%e ztshim %l %v");
+  return made;
+}
+
+// Leaked on purpose: other threads may log while the process exits.
+std::shared_ptr<spdlog::logger>& logger() {
+  static auto* const held =
+      new std::shared_ptr<spdlog::logger>(make_logger(std::make_shared<spdlog::sinks::stderr_sink_mt>()));
+  return *held;
+}
+
+}  // namespace
+
+bool configure_log(std::string_view text) {
+  std::array<LogLevel, kLogAreaCount> wanted{};
+  for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] = levels[i].load();
+  while (!text.empty()) {
+    const std::string_view item = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(text.size(), item.size() + 1));
+    const auto equals = item.find('=');
+    if (equals == std::string_view::npos) {
+      const auto level = level_named(item);
+      if (!level) return false;
+      wanted.fill(*level);
+      continue;
+    }
+    const auto area = area_named(item.substr(0, equals));
+    const auto level = level_named(item.substr(equals + 1));
+    if (!area || !level) return false;
+    wanted[*area] = *level;
+  }
+  for (std::size_t i = 0; i < wanted.size(); ++i) levels[i].store(wanted[i]);
+  return true;
+}
+
+bool configure_log_file(std::string_view path) {
+  try {
+    logger() = make_logger(std::make_shared<spdlog::sinks::basic_file_sink_mt>(std::string(path)));
+    return true;
+  } catch (const spdlog::spdlog_ex&) {
+    return false;
+  }
+}
+
+bool log_enabled(LogArea area, LogLevel level) {
+  return level >= levels[static_cast<std::size_t>(area)].load(std::memory_order_relaxed) &&
+         level != LogLevel::Off;
+}
+
+void log_text(LogArea area, LogLevel level, std::string_view line) {
+  if (!log_enabled(area, level)) return;
+  try {
+    logger()->log(to_spdlog(level), "{} {}", kAreaNames[static_cast<std::size_t>(area)], line);
+  } catch (...) {  // a full disk or a closed standard error must not reach the application
+  }
+}
+
+void log_formatted(LogArea area, LogLevel level, fmt::string_view format, fmt::format_args args) {
+  try {
+    std::string line;
+    fmt::vformat_to(std::back_inserter(line), format, args);
+    log_text(area, level, line);
+  } catch (...) {  // as above; a wrong format string is caught by the compiler
+  }
+}
+
+}  // namespace ztshim

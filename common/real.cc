@@ -1,0 +1,132 @@
+#include "common/real.h"
+
+#include <dlfcn.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdarg>
+#include <utility>
+
+namespace ztshim {
+namespace {
+
+// One wrapper per system call, with the C signature of the libc function.
+template <long number, typename Result, typename... Args>
+Result raw_call(Args... args) {
+  return static_cast<Result>(::syscall(number, args...));
+}
+
+int raw_fcntl(int fd, int command, ...) {
+  va_list list;
+  va_start(list, command);
+  const long argument = va_arg(list, long);
+  va_end(list);
+  return static_cast<int>(::syscall(SYS_fcntl, fd, command, argument));
+}
+
+int raw_ioctl(int fd, unsigned long request, ...) {
+  va_list list;
+  va_start(list, request);
+  const long argument = va_arg(list, long);
+  va_end(list);
+  return static_cast<int>(::syscall(SYS_ioctl, fd, request, argument));
+}
+
+ssize_t raw_recv(int fd, void* buffer, std::size_t size, int flags) {
+  return ::syscall(SYS_recvfrom, fd, buffer, size, flags, nullptr, nullptr);
+}
+
+ssize_t raw_send(int fd, const void* buffer, std::size_t size, int flags) {
+  return ::syscall(SYS_sendto, fd, buffer, size, flags, nullptr, 0);
+}
+
+int raw_poll(pollfd* fds, nfds_t count, int timeout_ms) {
+  timespec timeout{timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
+  return static_cast<int>(
+      ::syscall(SYS_ppoll, fds, count, timeout_ms < 0 ? nullptr : &timeout, nullptr, 0));
+}
+
+constexpr Real kRaw{
+    .socket = raw_call<SYS_socket, int, int, int, int>,
+    .socketpair = raw_call<SYS_socketpair, int, int, int, int, int*>,
+    .bind = raw_call<SYS_bind, int, int, const sockaddr*, socklen_t>,
+    .listen = raw_call<SYS_listen, int, int, int>,
+    .accept = raw_call<SYS_accept, int, int, sockaddr*, socklen_t*>,
+    .accept4 = raw_call<SYS_accept4, int, int, sockaddr*, socklen_t*, int>,
+    .connect = raw_call<SYS_connect, int, int, const sockaddr*, socklen_t>,
+    .getsockname = raw_call<SYS_getsockname, int, int, sockaddr*, socklen_t*>,
+    .getpeername = raw_call<SYS_getpeername, int, int, sockaddr*, socklen_t*>,
+    .getsockopt = raw_call<SYS_getsockopt, int, int, int, int, void*, socklen_t*>,
+    .setsockopt = raw_call<SYS_setsockopt, int, int, int, int, const void*, socklen_t>,
+    .shutdown = raw_call<SYS_shutdown, int, int, int>,
+    .close = raw_call<SYS_close, int, int>,
+    .read = raw_call<SYS_read, ssize_t, int, void*, std::size_t>,
+    .write = raw_call<SYS_write, ssize_t, int, const void*, std::size_t>,
+    .readv = raw_call<SYS_readv, ssize_t, int, const iovec*, int>,
+    .writev = raw_call<SYS_writev, ssize_t, int, const iovec*, int>,
+    .recv = raw_recv,
+    .send = raw_send,
+    .recvmsg = raw_call<SYS_recvmsg, ssize_t, int, msghdr*, int>,
+    .sendmsg = raw_call<SYS_sendmsg, ssize_t, int, const msghdr*, int>,
+    .poll = raw_poll,
+    .fcntl = raw_fcntl,
+    .ioctl = raw_ioctl,
+    .dup3 = raw_call<SYS_dup3, int, int, int, int>,
+};
+
+constinit Real resolved{};
+constinit std::atomic<bool> is_resolved{false};
+// Initial-exec: reading it must not allocate (we may be inside malloc).
+__attribute__((tls_model("initial-exec"))) constinit thread_local bool resolving = false;
+
+// Several threads may do this at once; all of them write the same pointers.
+void resolve() noexcept {
+  const auto find = [](const char* name, auto& slot, auto fallback) {
+    void* const found = dlsym(RTLD_NEXT, name);
+    using Function = std::remove_reference_t<decltype(slot)>;
+    const Function function = found != nullptr ? reinterpret_cast<Function>(found) : fallback;
+    __atomic_store_n(&slot, function, __ATOMIC_RELAXED);
+  };
+#define ZTSHIM_RESOLVE(name) find(#name, resolved.name, kRaw.name)
+  ZTSHIM_RESOLVE(socket);
+  ZTSHIM_RESOLVE(socketpair);
+  ZTSHIM_RESOLVE(bind);
+  ZTSHIM_RESOLVE(listen);
+  ZTSHIM_RESOLVE(accept);
+  ZTSHIM_RESOLVE(accept4);
+  ZTSHIM_RESOLVE(connect);
+  ZTSHIM_RESOLVE(getsockname);
+  ZTSHIM_RESOLVE(getpeername);
+  ZTSHIM_RESOLVE(getsockopt);
+  ZTSHIM_RESOLVE(setsockopt);
+  ZTSHIM_RESOLVE(shutdown);
+  ZTSHIM_RESOLVE(close);
+  ZTSHIM_RESOLVE(read);
+  ZTSHIM_RESOLVE(write);
+  ZTSHIM_RESOLVE(readv);
+  ZTSHIM_RESOLVE(writev);
+  ZTSHIM_RESOLVE(recv);
+  ZTSHIM_RESOLVE(send);
+  ZTSHIM_RESOLVE(recvmsg);
+  ZTSHIM_RESOLVE(sendmsg);
+  ZTSHIM_RESOLVE(poll);
+  ZTSHIM_RESOLVE(fcntl);
+  ZTSHIM_RESOLVE(ioctl);
+  ZTSHIM_RESOLVE(dup3);
+#undef ZTSHIM_RESOLVE
+}
+
+}  // namespace
+
+const Real& real() noexcept {
+  if (is_resolved.load(std::memory_order_acquire)) return resolved;
+  if (resolving) return kRaw;
+  resolving = true;
+  resolve();
+  is_resolved.store(true, std::memory_order_release);
+  resolving = false;
+  return resolved;
+}
+
+}  // namespace ztshim

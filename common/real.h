@@ -1,0 +1,47 @@
+// The next libc functions in the chain, past our own hooks. Everything of ours that runs inside a
+// stranger's process calls these and never the bare names, which are our hooks there.
+#pragma once
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <cstddef>
+
+namespace ztshim {
+
+struct Real {
+  int (*socket)(int, int, int);
+  int (*socketpair)(int, int, int, int*);
+  int (*bind)(int, const sockaddr*, socklen_t);
+  int (*listen)(int, int);
+  int (*accept)(int, sockaddr*, socklen_t*);
+  int (*accept4)(int, sockaddr*, socklen_t*, int);
+  int (*connect)(int, const sockaddr*, socklen_t);
+  int (*getsockname)(int, sockaddr*, socklen_t*);
+  int (*getpeername)(int, sockaddr*, socklen_t*);
+  int (*getsockopt)(int, int, int, void*, socklen_t*);
+  int (*setsockopt)(int, int, int, const void*, socklen_t);
+  int (*shutdown)(int, int);
+  int (*close)(int);
+  ssize_t (*read)(int, void*, std::size_t);
+  ssize_t (*write)(int, const void*, std::size_t);
+  ssize_t (*readv)(int, const iovec*, int);
+  ssize_t (*writev)(int, const iovec*, int);
+  ssize_t (*recv)(int, void*, std::size_t, int);
+  ssize_t (*send)(int, const void*, std::size_t, int);
+  ssize_t (*recvmsg)(int, msghdr*, int);
+  ssize_t (*sendmsg)(int, const msghdr*, int);
+  int (*poll)(pollfd*, nfds_t, int);
+  int (*fcntl)(int, int, ...);
+  int (*ioctl)(int, unsigned long, ...);
+  int (*dup3)(int, int, int);
+};
+
+// Never fails, never blocks, never logs. Resolved at the first call and the same for all threads;
+// while the resolver itself runs (dlsym may allocate, and malloc may call a hook) the calling thread
+// gets plain system calls instead.
+const Real& real() noexcept;
+
+}  // namespace ztshim
