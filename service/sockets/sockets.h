@@ -1,0 +1,111 @@
+// All virtual sockets of a service, by id. Each joins the service's end of a repurposed fd to an lwIP
+// pcb. What applications do arrives here from the RPC handlers (control) and through the fds (data).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/bytes.h"
+#include "common/endpoint.h"
+#include "common/fd_contract.h"
+#include "common/result.h"
+#include "common/unique_fd.h"
+#include "service/sockets/poller.h"
+#include "service/stack/stack.h"
+
+namespace ztshim::sockets {
+
+struct SocketKind {
+  int domain = 0;    // AF_INET, AF_INET6
+  int type = 0;      // SOCK_STREAM
+  int protocol = 0;  // as given to socket()
+};
+
+// What an operation came to. Host: the shim replaces the fd by a kernel socket and repeats the call
+// there (remembered_options() first).
+struct Outcome {
+  enum class Kind : std::uint8_t { Done, InProgress, Host, Failed };
+  Kind kind = Kind::Done;
+  std::errc error{};
+};
+
+struct SocketInfo {  // for `ztshim sockets` and status
+  SocketId id{};
+  SocketKind kind;
+  std::string state;  // "CLOSED", "SYN_SENT", "ESTABLISHED", "LISTEN", …
+  Endpoint local, peer;
+  std::uint64_t unsent_bytes = 0;  // in the fd, queued or unacknowledged in the stack
+  int owner_pid = 0;
+};
+
+struct Policy {
+  enum class Egress : std::uint8_t { Split, Virtual } egress = Egress::Split;
+  enum class Listen : std::uint8_t { Virtual, Host, Both } listen = Listen::Virtual;
+};
+
+class Sockets {
+ public:
+  // All references outlive this object.
+  Sockets(stack::Stack& stack, Poller& poller, ServiceId service);
+  ~Sockets();
+  Sockets(const Sockets&) = delete;
+  Sockets& operator=(const Sockets&) = delete;
+
+  struct Created {
+    SocketId id{};
+    UniqueFd application_end;  // a stream, blocking, close-on-exec; named (fd_contract.h)
+  };
+  // EMFILE, ENFILE, ENOBUFS; EPROTONOSUPPORT, ESOCKTNOSUPPORT, EAFNOSUPPORT as socket(2).
+  Result<Created> create(const SocketKind& kind, int owner_pid);
+  bool exists(SocketId id) const;
+  int owner_pid(SocketId id) const;
+
+  // The address decides (architecture.md 6): an own address or, under Listen::Virtual, the wildcard is
+  // ours; loopback and everything else is Host under Split, EADDRNOTAVAIL under Virtual.
+  Outcome bind(SocketId id, const Endpoint& local, const Policy& policy);
+  // The shim has promised a gate of `gate_bytes` (0: none) and writes it after this call returns
+  // InProgress; it may arrive before or after the handshake ends.
+  Outcome connect(SocketId id, const Endpoint& peer, std::size_t gate_bytes, const Policy& policy);
+  // From now on the pair carries AcceptMessages; again: changes the backlog. Without bind: a free port.
+  Outcome listen(SocketId id, int backlog, std::size_t gate_bytes, const Policy& policy);
+  // An accept message whose fd was lost to the descriptor limit: hand the connection over again, first.
+  Outcome return_connection(SocketId listener, std::uint64_t connection);
+  // What shutdown(2) must say before the shim does it on the fd: ENOTCONN where TCP would.
+  Outcome shutdown(SocketId id, int how);
+
+  Result<Endpoint> local_name(SocketId id) const;  // wildcard and port 0 before bind
+  Result<Endpoint> peer_name(SocketId id) const;   // ENOTCONN
+  // A pending error, cleared by asking (SO_ERROR); 0 none.
+  int take_error(SocketId id);
+  // Options the service knows (interposition.md 10). ENOPROTOOPT, EINVAL, … as the man pages say.
+  // NotOurs (operation_not_supported is never used for it): std::nullopt = let the kernel object answer.
+  Result<std::optional<Bytes>> get_option(SocketId id, int level, int name, std::size_t size);
+  // true: done here; false: apply it to the kernel object as well (SO_SNDBUF, SO_RCVTIMEO, …).
+  Result<bool> set_option(SocketId id, int level, int name, ByteView value);
+  // Everything set so far, in order, for a kernel socket that takes the place of this one.
+  struct RememberedOption {
+    int level = 0, name = 0;
+    Bytes value;
+  };
+  std::vector<RememberedOption> remembered_options(SocketId id) const;
+  Result<SocketKind> kind(SocketId id) const;
+  // SIOCOUTQ: bytes not yet acknowledged by the peer.
+  std::uint64_t unsent_bytes(SocketId id) const;
+
+  std::vector<SocketInfo> list() const;
+  // Nothing left to send on any socket whose application end is closed: a host may exit.
+  bool is_drained() const;
+
+  void on_deadline(Time now);
+  Time next_deadline() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ztshim::sockets

@@ -1,0 +1,75 @@
+// The TCP/IP stack: lwIP with one netif per virtual network. Frames in, frames out; knows nothing of
+// ZeroTier. lwIP's state is global, so there is at most one Stack in a process at a time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/bytes.h"
+#include "common/endpoint.h"
+#include "common/ip_prefix.h"
+#include "common/time.h"
+
+namespace ztshim::stack {
+
+enum class InterfaceId : std::uint64_t {};
+
+struct InterfaceRoute {
+  IpPrefix target;
+  IpAddress via;  // empty: on-link
+  auto operator<=>(const InterfaceRoute&) const = default;
+};
+struct InterfaceConfig {
+  std::string name;       // what applications see, at most 15 characters
+  std::uint64_t mac = 0;  // 48 bits, first octet most significant
+  unsigned mtu = 2800;
+  std::vector<IpPrefix> addresses;
+  std::vector<InterfaceRoute> routes;
+  auto operator<=>(const InterfaceConfig&) const = default;
+};
+
+struct OutgoingFrame {
+  InterfaceId interface{};
+  std::uint64_t destination = 0, source = 0;  // MACs
+  std::uint16_t ether_type = 0;
+  ByteView payload;  // valid during the call only
+};
+
+class Stack {
+ public:
+  // `output` is called from within input(), run_timers() and the sockets' calls; it must not call the
+  // stack back. `random` fills bytes for initial sequence numbers and ports.
+  Stack(std::function<void(const OutgoingFrame&)> output, std::function<void(MutableBytes)> random);
+  ~Stack();
+  Stack(const Stack&) = delete;
+  Stack& operator=(const Stack&) = delete;
+
+  // The time of this turn of the loop; before anything else in each turn.
+  void set_time(Time now);
+  // Creates or changes an interface; existing connections survive where their address stays.
+  void set_interface(InterfaceId id, const InterfaceConfig& config);
+  void remove_interface(InterfaceId id);
+
+  void input(InterfaceId id, std::uint64_t destination, std::uint64_t source,
+             std::uint16_t ether_type, ByteView payload);
+  void run_timers();
+  Time next_deadline() const;
+
+  // Is it one of the addresses assigned to an interface?
+  bool is_own(const IpAddress& ip) const;
+  // The interface and next hop for a destination: a connected subnet, a managed route, longest prefix
+  // first. Nothing: not virtual.
+  struct Hop {
+    InterfaceId interface{};
+    IpAddress next_hop;
+    IpAddress source;  // the own address to use
+  };
+  std::optional<Hop> route(const IpAddress& destination) const;
+  // Has the next hop's MAC been learned (IPv4 ARP, IPv6 ND)? Own addresses always.
+  bool is_neighbour_known(const Hop& hop) const;
+};
+
+}  // namespace ztshim::stack
