@@ -27,9 +27,9 @@ class MacAddress {
   // The address of a member's virtual interface.
   static constexpr MacAddress of_member(Address member, NetworkId network) {
     const std::uint64_t id = network.number();
-    const std::uint64_t mixed = member.number() ^ ((id >> 8 & 0xff) << 32 | (id >> 16 & 0xff) << 24 |
-                                                   (id >> 24 & 0xff) << 16 | (id >> 32 & 0xff) << 8 |
-                                                   (id >> 40 & 0xff));
+    const std::uint64_t mixed =
+        member.number() ^ ((id >> 8 & 0xff) << 32 | (id >> 16 & 0xff) << 24 |
+                           (id >> 24 & 0xff) << 16 | (id >> 32 & 0xff) << 8 | (id >> 40 & 0xff));
     return MacAddress(static_cast<std::uint64_t>(first_octet(network)) << 40 | mixed);
   }
   static MacAddress read(Reader& in) { return MacAddress(in.be_bytes(kSize)); }

@@ -54,7 +54,8 @@ struct PacketHeader {
   bool is_compressed() const { return (verb_byte & kFlagCompressed) != 0; }
 };
 
-// Writes a fresh header (no hops, no cipher, authenticator zero) and the verb into the first 28 bytes.
+// Writes a fresh header (no hops, no cipher, authenticator zero) and the verb into the first 28
+// bytes.
 void write_packet_header(MutableBytes packet, PacketId id, Address destination, Address source,
                          Verb verb);
 void set_fragmented(MutableBytes packet);
