@@ -16,7 +16,7 @@
 
 namespace ztshim {
 
-using AgreedKey = Secret<48>;                 // what two identities have in common (vl1-crypto 4)
+using AgreedKey = Secret<48>;  // what two identities have in common (vl1-crypto 4)
 using Signature = std::array<std::uint8_t, 96>;  // Ed25519 and digest (vl1-crypto 3)
 
 enum class IdentityError { Malformed, UnknownType, ReservedAddress };
@@ -31,13 +31,14 @@ class Identity {
   Identity() = default;
   // Text form "address:0:public[:private]"; surrounding white space is ignored (2.6).
   static Result<Identity, IdentityError> parse(std::string_view text);
-  // Binary form (2.7). Steps over a private part, and keeps it. Nothing when malformed (in fails too).
+  // Binary form (2.7). Steps over a private part, and keeps it. Nothing when malformed (in fails
+  // too).
   static std::optional<Identity> read(Reader& in);
   // Searches until the memory-hard digest allows an address: about a second of work.
   static Identity generate(RandomSource& random);
 
-  void write(Writer& out) const;  // binary, never the private part
-  std::string text() const;       // public part
+  void write(Writer& out) const;    // binary, never the private part
+  std::string text() const;         // public part
   std::string secret_text() const;  // with the private part; only for identity.secret
 
   Address address() const { return address_; }

@@ -10,7 +10,12 @@
 namespace ztshim {
 
 // The value of the cipher field. 2 (trusted path) is never sealed or opened here.
-enum class Suite : std::uint8_t { Poly1305None = 0, Poly1305Salsa2012 = 1, None = 2, AesGmacSiv = 3 };
+enum class Suite : std::uint8_t {
+  Poly1305None = 0,
+  Poly1305Salsa2012 = 1,
+  None = 2,
+  AesGmacSiv = 3
+};
 
 // All a pair of nodes needs to protect packets. The AES contexts (several hundred bytes each) are
 // made at the first packet that needs them and live as long as this object. Movable, not copyable.
@@ -25,8 +30,9 @@ class PacketKeys {
   // for cipher bits and 0x80, which are set here). Suites 0, 1, 3; with suite 3 the packet ID
   // changes (5.7).
   void seal(MutableBytes packet, Suite suite) const;
-  // Checks and decrypts in place; false (content then undefined) when it is not authentic, is shorter
-  // than 28 bytes, or has a suite other than 0, 1, 3. The header stays as it came, ID included.
+  // Checks and decrypts in place; false (content then undefined) when it is not authentic, is
+  // shorter than 28 bytes, or has a suite other than 0, 1, 3. The header stays as it came, ID
+  // included.
   bool open(MutableBytes packet) const;
   // Masks or unmasks the tail of HELLO that begins at `offset` (5.5); its own inverse.
   void crypt_hello_tail(MutableBytes packet, std::size_t offset) const;
