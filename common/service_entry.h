@@ -1,0 +1,43 @@
+// The one door between shim and service within a process: start and stop of the service thread.
+// Declared here, defined in service/entry.cc. The shim talks to a service in its own process
+// exactly as to any other, over HOME/service.sock.
+#pragma once
+
+#include <string>
+
+#include "common/config.h"
+#include "common/time.h"
+
+namespace ztshim {
+
+struct ServiceStart {
+  enum class Kind : unsigned char {
+    Hosting,    // the thread runs and HOME/service.sock accepts connections
+    Elsewhere,  // another process holds the home's lock; its socket may take a moment to appear
+    Failed,     // `reason` says why, in one line
+  };
+  Kind kind = Kind::Failed;
+  std::string reason;
+};
+
+// Starts the service thread of this process (all signals blocked in it) unless another process
+// hosts the home. Returns when the socket listens; an identity may have to be made first (seconds).
+// Called with all signals blocked, by one thread at a time; Hosting again when it already runs. In
+// a process forked from a hosting one it fails: the copied state belongs to the parent.
+ServiceStart start_service(const Config& config) noexcept;
+
+// Does this very process (not its parent before a fork) run the service thread?
+bool is_hosting_service() noexcept;
+
+// Waits until nothing is left to send for descriptors that the application has closed; gives up
+// when nothing at all was acknowledged for `patience`. True: everything arrived.
+bool drain_service(Duration patience) noexcept;
+
+// Ends the thread, writes the state, removes the socket. Nothing to do when not hosting.
+void stop_service() noexcept;
+
+// In the child after fork(): this process hosts nothing, and the copied state is never touched
+// again.
+void forget_service_after_fork() noexcept;
+
+}  // namespace ztshim

@@ -1,0 +1,28 @@
+// What clients may ask of the service beyond sockets; implemented in service/service.cc.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "common/result.h"
+#include "common/rpc_messages.h"
+#include "common/unique_fd.h"
+
+namespace ztshim::rpc {
+
+class Control {
+ public:
+  virtual ~Control() = default;
+  // Has every joined network an address or a final refusal? True when none is joined.
+  virtual bool networks_ready() const = 0;
+  // A descriptor that becomes readable (end of file: the read end of a pipe, say) when
+  // networks_ready() turns true. EMFILE, ENFILE; several may be out at once.
+  virtual Result<UniqueFd> make_ready_fd() = 0;
+  // The section as one JSON value.
+  virtual std::string status_json(Section section) const = 0;
+  // Joining a joined network and leaving one that was not joined are no errors. EIO: not stored.
+  virtual Result<void> join(std::uint64_t network) = 0;
+  virtual Result<void> leave(std::uint64_t network) = 0;
+};
+
+}  // namespace ztshim::rpc
