@@ -32,8 +32,8 @@ void PacketKeys::seal(MutableBytes packet, Suite suite) const {
   assert(packet.size() >= kMinimumSize);
   assert(suite != Suite::None);
   std::uint8_t& flags = packet[kFlagsOffset];
-  flags = static_cast<std::uint8_t>((flags & ~(kCipherBits | kLegacyBit)) |
-                                    static_cast<unsigned>(suite) << kCipherShift);
+  flags &= static_cast<std::uint8_t>(~(kCipherBits | kLegacyBit));
+  flags |= static_cast<std::uint8_t>(static_cast<unsigned>(suite) << kCipherShift);
   switch (suite) {
     case Suite::Poly1305None:
       salsa_poly::seal(key_.part<0, 32>(), packet, false);

@@ -17,6 +17,13 @@ enum class Suite : std::uint8_t {
   AesGmacSiv = 3
 };
 
+// What a packet is sealed with, trusted paths aside (5.1). A peer knows AES once it has announced
+// protocol version 12 in a message we could authenticate.
+constexpr Suite choose_suite(bool encrypted, bool peer_knows_aes) {
+  if (!encrypted) return Suite::Poly1305None;
+  return peer_knows_aes ? Suite::AesGmacSiv : Suite::Poly1305Salsa2012;
+}
+
 // All a pair of nodes needs to protect packets. The AES contexts (several hundred bytes each) are
 // made at the first packet that needs them and live as long as this object. Movable, not copyable.
 class PacketKeys {
