@@ -43,7 +43,7 @@ enum class ErrorCode : std::uint8_t {
   NetworkAuthenticationRequired = 0x09,
 };
 
-// "HELLO", "EXT_FRAME", …; "verb 0x0f" style for unknown numbers is left to the caller.
+// "HELLO", "EXT_FRAME", …; "unknown verb" for all other numbers.
 std::string_view name_of(Verb verb);
 
 }  // namespace ztshim

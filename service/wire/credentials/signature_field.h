@@ -12,6 +12,8 @@ namespace ztshim {
 
 inline constexpr std::uint64_t kSignedPadding = 0x7f7f7f7f7f7f7f7fULL;
 
+inline constexpr std::size_t kSignatureFieldSize = 99;
+
 void write_signature_field(Writer& out, const Signature& signature);
 // Fails `in` for another type or length.
 Signature read_signature_field(Reader& in);
