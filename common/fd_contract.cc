@@ -6,6 +6,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "common/real.h"
+
 namespace ztshim {
 namespace {
 
@@ -79,6 +81,17 @@ std::optional<AcceptMessage> AcceptMessage::read(ByteView from) {
   message.peer = get_endpoint(from.data() + 16);
   message.local = get_endpoint(from.data() + 36);
   return message;
+}
+
+bool mark_listener(int fd) noexcept {
+  const int on = 1;
+  return real().setsockopt(fd, SOL_SOCKET, SO_DONTROUTE, &on, sizeof on) == 0;
+}
+
+bool is_listener(int fd) noexcept {
+  int on = 0;
+  socklen_t size = sizeof on;
+  return real().getsockopt(fd, SOL_SOCKET, SO_DONTROUTE, &on, &size) == 0 && on != 0;
 }
 
 }  // namespace ztshim

@@ -40,12 +40,18 @@ std::optional<std::size_t> area_named(std::string_view name) {
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {
   switch (level) {
-    case LogLevel::Trace: return spdlog::level::trace;
-    case LogLevel::Debug: return spdlog::level::debug;
-    case LogLevel::Info: return spdlog::level::info;
-    case LogLevel::Warn: return spdlog::level::warn;
-    case LogLevel::Error: return spdlog::level::err;
-    case LogLevel::Off: return spdlog::level::off;
+    case LogLevel::Trace:
+      return spdlog::level::trace;
+    case LogLevel::Debug:
+      return spdlog::level::debug;
+    case LogLevel::Info:
+      return spdlog::level::info;
+    case LogLevel::Warn:
+      return spdlog::level::warn;
+    case LogLevel::Error:
+      return spdlog::level::err;
+    case LogLevel::Off:
+      return spdlog::level::off;
   }
   return spdlog::level::off;
 }
@@ -60,14 +66,13 @@ std::shared_ptr<spdlog::logger> make_logger(spdlog::sink_ptr sink) {
 
 // Leaked on purpose: other threads may log while the process exits.
 std::shared_ptr<spdlog::logger>& logger() {
-  static auto* const held =
-      new std::shared_ptr<spdlog::logger>(make_logger(std::make_shared<spdlog::sinks::stderr_sink_mt>()));
+  static auto* const held = new std::shared_ptr<spdlog::logger>(
+      make_logger(std::make_shared<spdlog::sinks::stderr_sink_mt>()));
   return *held;
 }
 
-}  // namespace
-
-bool configure_log(std::string_view text) {
+// The levels after `text` has been applied to those in force.
+std::optional<std::array<LogLevel, kLogAreaCount>> parse_levels(std::string_view text) {
   std::array<LogLevel, kLogAreaCount> wanted{};
   for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] = levels[i].load();
   while (!text.empty()) {
@@ -76,18 +81,28 @@ bool configure_log(std::string_view text) {
     const auto equals = item.find('=');
     if (equals == std::string_view::npos) {
       const auto level = level_named(item);
-      if (!level) return false;
+      if (!level) return std::nullopt;
       wanted.fill(*level);
       continue;
     }
     const auto area = area_named(item.substr(0, equals));
     const auto level = level_named(item.substr(equals + 1));
-    if (!area || !level) return false;
+    if (!area || !level) return std::nullopt;
     wanted[*area] = *level;
   }
-  for (std::size_t i = 0; i < wanted.size(); ++i) levels[i].store(wanted[i]);
+  return wanted;
+}
+
+}  // namespace
+
+bool configure_log(std::string_view text) {
+  const auto wanted = parse_levels(text);
+  if (!wanted) return false;
+  for (std::size_t i = 0; i < wanted->size(); ++i) levels[i].store((*wanted)[i]);
   return true;
 }
+
+bool is_log_setting(std::string_view text) { return parse_levels(text).has_value(); }
 
 bool configure_log_file(std::string_view path) {
   try {

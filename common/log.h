@@ -16,6 +16,8 @@ inline constexpr std::size_t kLogAreaCount = 10;
 
 // "warn", "debug", or "vl1=debug,shim=trace"; false (and nothing changed) when it does not parse.
 bool configure_log(std::string_view levels);
+// Would configure_log() take it?
+bool is_log_setting(std::string_view levels);
 // Lines go to this file (appended) instead of standard error; false when it cannot be opened.
 bool configure_log_file(std::string_view path);
 bool log_enabled(LogArea area, LogLevel level);

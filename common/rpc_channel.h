@@ -2,6 +2,7 @@
 // service listens. Works in any thread and in signal handlers: no locks, no allocation.
 #pragma once
 
+#include <sys/socket.h>
 #include <sys/un.h>
 
 #include <string_view>
