@@ -1,9 +1,10 @@
-// The TCP/IP stack: lwIP with one netif per virtual network. Frames in, frames out; knows nothing of
-// ZeroTier. lwIP's state is global, so there is at most one Stack in a process at a time.
+// The TCP/IP stack: lwIP with one netif per virtual network. Frames in, frames out; knows nothing
+// of ZeroTier. lwIP's state is global, so there is at most one Stack in a process at a time.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,7 +33,7 @@ struct InterfaceConfig {
 };
 
 struct OutgoingFrame {
-  InterfaceId interface{};
+  InterfaceId interface {};
   std::uint64_t destination = 0, source = 0;  // MACs
   std::uint16_t ether_type = 0;
   ByteView payload;  // valid during the call only
@@ -40,8 +41,8 @@ struct OutgoingFrame {
 
 class Stack {
  public:
-  // `output` is called from within input(), run_timers() and the sockets' calls; it must not call the
-  // stack back. `random` fills bytes for initial sequence numbers and ports.
+  // `output` is called from within input(), run_timers() and the sockets' calls; it must not call
+  // the stack back. `random` fills bytes for initial sequence numbers and ports.
   Stack(std::function<void(const OutgoingFrame&)> output, std::function<void(MutableBytes)> random);
   ~Stack();
   Stack(const Stack&) = delete;
@@ -60,16 +61,20 @@ class Stack {
 
   // Is it one of the addresses assigned to an interface?
   bool is_own(const IpAddress& ip) const;
-  // The interface and next hop for a destination: a connected subnet, a managed route, longest prefix
-  // first. Nothing: not virtual.
+  // The interface and next hop for a destination: a connected subnet, a managed route, longest
+  // prefix first. Nothing: not virtual.
   struct Hop {
-    InterfaceId interface{};
+    InterfaceId interface {};
     IpAddress next_hop;
     IpAddress source;  // the own address to use
   };
   std::optional<Hop> route(const IpAddress& destination) const;
   // Has the next hop's MAC been learned (IPv4 ARP, IPv6 ND)? Own addresses always.
   bool is_neighbour_known(const Hop& hop) const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace ztshim::stack

@@ -1,0 +1,40 @@
+/* lwIP's hooks: routing by our own table, initial sequence numbers, a say in who may connect. The
+ * functions are in lwip_glue.cc. */
+#ifndef ZTSHIM_STACK_LWIP_HOOKS_H
+#define ZTSHIM_STACK_LWIP_HOOKS_H
+
+#include "lwip/err.h"
+#include "lwip/ip_addr.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct netif;
+struct tcp_pcb;
+struct tcp_hdr;
+
+struct netif* ztshim_lwip_route4(const ip4_addr_t* source, const ip4_addr_t* destination);
+const ip4_addr_t* ztshim_lwip_gateway4(struct netif* netif, const ip4_addr_t* destination);
+struct netif* ztshim_lwip_route6(const ip6_addr_t* source, const ip6_addr_t* destination);
+const ip6_addr_t* ztshim_lwip_gateway6(struct netif* netif, const ip6_addr_t* destination);
+u32_t ztshim_lwip_sequence_number(const ip_addr_t* local, u16_t local_port, const ip_addr_t* remote,
+                                  u16_t remote_port);
+err_t ztshim_lwip_may_enter(struct tcp_pcb* pcb, const struct tcp_hdr* header);
+
+#ifdef __cplusplus
+}
+#endif
+
+#define LWIP_HOOK_IP4_ROUTE_SRC(source, destination) ztshim_lwip_route4(source, destination)
+#define LWIP_HOOK_ETHARP_GET_GW(netif, destination) ztshim_lwip_gateway4(netif, destination)
+#define LWIP_HOOK_IP6_ROUTE(source, destination) ztshim_lwip_route6(source, destination)
+#define LWIP_HOOK_ND6_GET_GW(netif, destination) ztshim_lwip_gateway6(netif, destination)
+#define LWIP_HOOK_TCP_ISN(local, local_port, remote, remote_port) \
+  ztshim_lwip_sequence_number(local, local_port, remote, remote_port)
+/* Only listeners and TIME_WAIT have a question; everybody else takes the short way. */
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, option_length, option_length_1, options_2, p) \
+  (((pcb)->state == LISTEN || (pcb)->state == TIME_WAIT) ? ztshim_lwip_may_enter(pcb, header) \
+                                                         : ERR_OK)
+
+#endif

@@ -1,0 +1,127 @@
+#include "service/stack/stack.h"
+
+#include <cstring>
+
+#include "common/log.h"
+#include "lwip/etharp.h"
+#include "lwip/init.h"
+#include "lwip/nd6.h"
+#include "lwip/priv/nd6_priv.h"
+#include "lwip/priv/tcp_priv.h"
+#include "lwip/tcp.h"
+#include "lwip/timeouts.h"
+#include "service/stack/lwip_glue.h"
+#include "service/stack/netif.h"
+
+namespace ztshim::stack {
+namespace {
+
+// Memory of connections that are over; a kernel keeps about as many. Beyond it the oldest go.
+constexpr std::size_t kMaxTimeWait = 4096;
+
+void limit_time_wait() {
+  tcp_pcb* at = tcp_tw_pcbs;  // newest first
+  for (std::size_t i = 0; at != nullptr && i < kMaxTimeWait; ++i) at = at->next;
+  while (at != nullptr) {
+    tcp_pcb* const next = at->next;
+    tcp_abort(at);  // sends nothing in this state
+    at = next;
+  }
+}
+
+}  // namespace
+
+class Stack::Impl {
+ public:
+  explicit Impl(Output output) : interfaces(std::move(output)) {}
+  Interfaces interfaces;
+  bool has_time = false;
+};
+
+Stack::Stack(std::function<void(const OutgoingFrame&)> output,
+             std::function<void(MutableBytes)> random)
+    : impl_(std::make_unique<Impl>(std::move(output))) {
+  glue.random = std::move(random);
+  glue.interfaces = &impl_->interfaces;
+  glue.random(MutableBytes(reinterpret_cast<std::uint8_t*>(glue.sequence_secret),
+                           sizeof glue.sequence_secret));
+  static const bool initialised = [] {
+    glue.now = Time{};
+    lwip_init();
+    return true;
+  }();
+  static_cast<void>(initialised);
+}
+
+Stack::~Stack() {
+  // What a next Stack in this process must not find.
+  while (tcp_active_pcbs != nullptr) tcp_abandon(tcp_active_pcbs, 0);
+  while (tcp_tw_pcbs != nullptr) tcp_abort(tcp_tw_pcbs);
+  impl_.reset();
+  glue.interfaces = nullptr;
+  glue.random = nullptr;
+}
+
+void Stack::set_time(Time now) {
+  if (!impl_->has_time) {
+    impl_->has_time = true;
+    const auto reached = glue.now.time_since_epoch().count() + glue.clock_offset_ms;
+    glue.clock_offset_ms = reached - now.time_since_epoch().count();
+  }
+  glue.now = now;
+}
+
+void Stack::set_interface(InterfaceId id, const InterfaceConfig& config) {
+  if (!impl_->interfaces.set(id, config)) {
+    log(LogArea::Stack, LogLevel::Error, "net={} ignored: too many networks", config.name);
+  }
+}
+
+void Stack::remove_interface(InterfaceId id) { impl_->interfaces.remove(id); }
+
+void Stack::input(InterfaceId id, std::uint64_t destination, std::uint64_t source,
+                  std::uint16_t ether_type, ByteView payload) {
+  Interface* const interface = impl_->interfaces.find(id);
+  if (interface != nullptr) interface->input(destination, source, ether_type, payload);
+}
+
+void Stack::run_timers() {
+  sys_check_timeouts();
+  for (const auto& [id, interface] : impl_->interfaces.all()) interface->deliver_local_packets();
+  limit_time_wait();
+}
+
+Time Stack::next_deadline() const {
+  for (const auto& [id, interface] : impl_->interfaces.all()) {
+    if (interface->has_local_packets()) return glue.now;
+  }
+  const u32_t sleep = sys_timeouts_sleeptime();
+  return sleep == SYS_TIMEOUTS_SLEEPTIME_INFINITE ? kNever : glue.now + Duration{sleep};
+}
+
+bool Stack::is_own(const IpAddress& ip) const { return impl_->interfaces.owner_of(ip) != nullptr; }
+
+std::optional<Stack::Hop> Stack::route(const IpAddress& destination) const {
+  return impl_->interfaces.route(IpAddress{}, destination);
+}
+
+bool Stack::is_neighbour_known(const Hop& hop) const {
+  if (is_own(hop.next_hop)) return true;
+  const Interface* const interface = impl_->interfaces.find(hop.interface);
+  if (interface == nullptr) return false;
+  netif* const out = interface->netif_for(hop.source);
+  if (hop.next_hop.is_v4()) {
+    const ip4_addr_t ip = to_lwip4(hop.next_hop);
+    eth_addr* mac = nullptr;
+    const ip4_addr_t* found = nullptr;
+    return etharp_find_addr(out, &ip, &mac, &found) >= 0;
+  }
+  for (int i = 0; i < LWIP_ND6_NUM_NEIGHBORS; ++i) {
+    const nd6_neighbor_cache_entry& entry = neighbor_cache[i];
+    if (entry.state > ND6_INCOMPLETE && from_lwip(entry.next_hop_address) == hop.next_hop)
+      return true;
+  }
+  return false;
+}
+
+}  // namespace ztshim::stack
