@@ -1,5 +1,5 @@
-// What the sans-I/O core wants done. The caller hands an Outbox in, empties it afterwards, and nobody
-// is called back in the middle of a change.
+// What the sans-I/O core wants done. The caller hands an Outbox in, empties it afterwards, and
+// nobody is called back in the middle of a change.
 #pragma once
 
 #include <cstdint>
@@ -9,14 +9,15 @@
 
 #include "common/bytes.h"
 #include "common/endpoint.h"
+#include "common/writer.h"
 #include "service/crypto/address.h"
 #include "service/wire/mac.h"
 #include "service/wire/network_id.h"
 
 namespace ztshim {
 
-// One of the node's bound UDP sockets. kAnySocket in an outgoing datagram: one copy from each socket
-// of the right family (vl1-behaviour 13.2, "send from all sockets").
+// One of the node's bound UDP sockets. kAnySocket in an outgoing datagram: one copy from each
+// socket of the right family (vl1-behaviour 13.2, "send from all sockets").
 using LocalSocket = std::uint32_t;
 inline constexpr LocalSocket kAnySocket = 0;
 
@@ -28,10 +29,10 @@ struct Arrival {
 
 // What the core keeps on disk; `key` is the file's stem where there are several of a kind.
 enum class StoredKind : std::uint8_t {
-  Planet,         // planet
-  Moon,           // moons.d/<16 hex>.moon
-  Peer,           // peers.d/<10 hex>.peer
-  NetworkConfig,  // networks.d/<16 hex>.conf
+  Planet,             // planet
+  Moon,               // moons.d/<16 hex>.moon
+  Peer,               // peers.d/<10 hex>.peer
+  NetworkConfig,      // networks.d/<16 hex>.conf
   ControllerNetwork,  // controller.d/network/<16 hex>.json
   ControllerMember,   // controller.d/network/<16 hex>/member/<10 hex>.json
 };
@@ -44,13 +45,15 @@ struct StoredObject {
 };
 
 // Something an outsider may want to know. Names of states and reasons are for people.
-struct NetworkChanged {  // configuration, status or membership changed: look at Node::network_info()
+struct NetworkChanged {  // configuration, status or membership changed: look at
+                         // Node::network_info()
   NetworkId network;
 };
 struct OnlineChanged {
   bool online = false;
 };
-struct IdentityCollision {};  // a root says that our address belongs to another: fatal (vl1-behaviour 9)
+struct IdentityCollision {
+};  // a root says that our address belongs to another: fatal (vl1-behaviour 9)
 using Event = std::variant<NetworkChanged, OnlineChanged, IdentityCollision>;
 
 class Outbox {
@@ -76,6 +79,16 @@ class Outbox {
   // Room for one datagram of `size` bytes, to be filled by the caller before the next call.
   MutableBytes datagram(LocalSocket socket, const Endpoint& remote, std::size_t size,
                         std::uint8_t ttl = 0);
+  // The same for one whose size is not known beforehand: `write` appends it to a Writer.
+  template <typename Write>
+  void write_datagram(LocalSocket socket, const Endpoint& remote, Write write,
+                      std::uint8_t ttl = 0) {
+    const std::size_t offset = arena_.size();
+    Writer writer(arena_);
+    write(writer);
+    datagrams_.push_back({socket, remote, static_cast<std::uint32_t>(offset),
+                          static_cast<std::uint32_t>(arena_.size() - offset), ttl});
+  }
   void frame(NetworkId network, MacAddress destination, MacAddress source, std::uint16_t ether_type,
              ByteView payload);
   void store(StoredObject object) { stored_.push_back(std::move(object)); }

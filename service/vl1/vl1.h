@@ -1,10 +1,10 @@
 // VL1 as its users see it: authentic packets between nodes, wherever they are. Sans-I/O.
 //
 // How it works. A datagram is a packet or a fragment (defragment); a packet for somebody else is
-// relayed (router); one for us is opened with the sender's key, or waits while the sender's identity
-// is asked for (whois); its verb is handled here (dispatch: HELLO, WHOIS, …) or handed to the
-// UpperLayer. What goes out takes the peer's best confirmed path, else a root relays it, else it
-// waits. A path is confirmed only by an OK that answered us and came directly from it.
+// relayed (router); one for us is opened with the sender's key, or waits while the sender's
+// identity is asked for (whois); its verb is handled here (dispatch: HELLO, WHOIS, …) or handed to
+// the UpperLayer. What goes out takes the peer's best confirmed path, else a root relays it, else
+// it waits. A path is confirmed only by an OK that answered us and came directly from it.
 #pragma once
 
 #include <cstdint>
@@ -28,13 +28,13 @@ namespace ztshim::vl1 {
 // An authentic packet of a verb that VL1 does not own (or an OK or ERROR about one).
 struct Incoming {
   const Identity& source;
-  PacketId id;      // as it was on the wire: what replies quote
-  Verb verb;        // Ok and Error too, with in_re below
-  ByteView payload;  // after the verb byte, or after the OK/ERROR header; decompressed
-  Verb in_re_verb = Verb::Nop;         // Ok, Error
-  PacketId in_re_id;                   // Ok (checked against what we sent), Error (unchecked)
-  ErrorCode error = ErrorCode::None;   // Error
-  Arrival arrival;  // the reply goes back there
+  PacketId id;                  // as it was on the wire: what replies quote
+  Verb verb;                    // Ok and Error too, with in_re below
+  ByteView payload;             // after the verb byte, or after the OK/ERROR header; decompressed
+  Verb in_re_verb = Verb::Nop;  // Ok, Error
+  PacketId in_re_id;            // Ok (checked against what we sent), Error (unchecked)
+  ErrorCode error = ErrorCode::None;  // Error
+  Arrival arrival;                    // the reply goes back there
   unsigned hops = 0;
 };
 
@@ -89,6 +89,8 @@ struct Config {
   std::vector<World> moons;
   // Cached peers (identity, protocol version, addresses) from peers.d, contents of the files.
   std::vector<Bytes> cached_peers;
+  // Divide packets as genuine nodes do (head as long as possible) instead of into equal datagrams.
+  bool classic_fragments = false;
 };
 
 class Vl1 {
@@ -115,9 +117,9 @@ class Vl1 {
   struct SendOptions {
     bool compress = false;  // try LZ4 (vl1-packets 4)
   };
-  // Sends `head` followed by `body` as one payload to `to`, by its best path, a root, or later when its
-  // identity is known (queue of 32, 5 s). The ID on the wire when it was sent at once, else nothing.
-  // Larger than kMaxSendablePacketSize: not sent.
+  // Sends `head` followed by `body` as one payload to `to`, by its best path, a root, or later when
+  // its identity is known (queue of 32, 5 s). The ID on the wire when it was sent at once, else
+  // nothing. Larger than kMaxSendablePacketSize: not sent.
   std::optional<PacketId> send(Now now, Address to, Verb verb, ByteView head, ByteView body,
                                SendOptions options, Outbox& out);
   // An OK or ERROR for `request`, straight back where it came from.
@@ -143,9 +145,13 @@ class Vl1 {
   // The root that relays for us now; reserved address when there is none.
   Address best_root(Time now) const;
   bool is_reachable(Time now, Address address) const;  // alive, with a usable direct path
-  int latency_ms(Address address) const;               // of the best path; -1 unknown
+  int latency_ms(Address address) const;               // the lowest of its paths; -1 unknown
   // Nodes to stay in touch with besides the roots: anchors, replicators (vl1-behaviour 3.1).
   void set_always_contact(std::vector<Address> addresses);
+
+  // A moon we do not hold yet, to be had from `seed`, one of its roots (vl1-packets 8.6).
+  void orbit(Now now, std::uint64_t moon, Address seed, Outbox& out);
+  void deorbit(std::uint64_t moon, Outbox& out);
 
   // ---- looking in
   bool is_online(Time now) const;

@@ -1,0 +1,96 @@
+// Every duration and limit of VL1, with its reason. "Protocol": the notes give the number
+// (vl1-behaviour 19) and peers count on it; "ours": chosen here, others would do.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "common/time.h"
+
+namespace ztshim::vl1 {
+
+// ---- what we say about ourselves (vl1 3). The protocol version promises suite 3; the software
+// version is that of the release whose behaviour the notes describe.
+inline constexpr std::uint8_t kProtocolVersion = 12;
+inline constexpr std::uint8_t kSoftwareMajor = 1;
+inline constexpr std::uint8_t kSoftwareMinor = 14;
+inline constexpr std::uint16_t kSoftwareRevision = 1;
+inline constexpr unsigned kOldestProtocol = 4;       // older identities have another form
+inline constexpr unsigned kEchoProtocol = 5;         // first to answer ECHO
+inline constexpr unsigned kSivProtocol = 12;         // first to open suite 3
+inline constexpr unsigned kOwnProtocolWithPort = 5;  // older ones read a port of 0 in OK(HELLO)
+
+// ---- keeping in touch. Protocol.
+// The grid of the reference's periodic check: unreachable roots are greeted this often.
+inline constexpr Duration kPingCheck{5'000};
+// NATs forget a silent UDP mapping after 30 s or more; half of that survives one lost probe.
+inline constexpr Duration kKeepaliveIdle{14'000};
+inline constexpr Duration kFullPing{60'000};  // HELLO instead of ECHO: versions, surface, worlds
+inline constexpr Duration kRootFullPing{224'000};  // roots learn of us again after their restart
+inline constexpr Duration kLeafAlwaysPing{28'000};
+// Two missed keepalives: a path that heard nothing for so long falls behind any other.
+inline constexpr Duration kPathAlive{19'000};
+inline constexpr Duration kPathExpiry{243'000};  // no authentic direct packet: unusable, removed
+inline constexpr Duration kPeerTimeout{500'000};
+inline constexpr Duration kTrustTime{600'000};
+inline constexpr Duration kConfirmPath{1'000};   // HELLOs to one unconfirmed path
+inline constexpr Duration kSilenceCap{140'000};  // silence counts at most so much against a path
+// The mapping towards the root that relays for us stays open (vl1-behaviour 3.1 allows 14-30 s):
+// just under the 30 s after which common NATs forget.
+inline constexpr Duration kRootMapping{25'000};
+
+// ---- queues. Protocol: 5 s is longer than any WHOIS that will be answered.
+inline constexpr Duration kWhoisRetry{500};
+inline constexpr Duration kQueueTime{5'000};
+inline constexpr std::size_t kQueueLength = 32;
+// Ours: a stranger who sends under one unknown address must not push out everybody else's packets.
+inline constexpr std::size_t kWaitingPerSource = 8;
+// Ours: lookups under way. At 500 ms each this bounds what strangers make us ask of the root.
+inline constexpr std::size_t kLookups = 256;
+inline constexpr std::size_t kLookupsForStrangers = 64;
+
+// ---- datagrams. Protocol.
+inline constexpr std::size_t kUdpPayload = 1432;     // usual limit per datagram
+inline constexpr std::size_t kUdpRead = 1500;        // what a genuine node reads of one
+inline constexpr std::size_t kMaxDatagrams = 7;      // per packet
+inline constexpr std::size_t kCompressAbove = 64;    // smaller payloads are not tried
+inline constexpr std::size_t kMaxWorldsInOk = 1429;  // OK(HELLO) stays within kUdpRead
+// Incomplete packets held, in all and from one source (ours; the reference has 32 in all). One busy
+// sender with reordering needs a handful, and each may hold 10 KB of a stranger's bytes.
+inline constexpr std::size_t kIncompletePackets = 64;
+inline constexpr std::size_t kIncompletePerSource = 16;
+inline constexpr Duration kReassemblyTime{5'000};
+
+// ---- relaying. Protocol.
+inline constexpr unsigned kRelayMaxHops = 3;
+inline constexpr Duration kIntroduce{30'000};  // per pair
+// Pairs remembered (ours). A forgotten pair is introduced once more than needed.
+inline constexpr std::size_t kIntroductions = 4096;
+
+// ---- gates. Protocol.
+inline constexpr Duration kEchoGate{166};
+inline constexpr Duration kWhoisGate{100};
+// A validation costs us 10 to 50 ms; per source network (IPv4 /24, IPv6 /48).
+inline constexpr Duration kValidateGate{2'000};
+inline constexpr std::size_t kValidateSlots = 1 << 14;
+inline constexpr Duration kPushGateGap{30'000};
+inline constexpr unsigned kPushGateBurst = 8;
+inline constexpr unsigned kPushPerScope = 8;  // addresses tried per scope and family and packet
+inline constexpr Duration kPushRelayed{15'000};
+inline constexpr Duration kPushDirect{120'000};
+inline constexpr std::size_t kPushPacketSize = 1200;
+// Ours: how many different sources of packets the ECHO gate and the confirmation gate remember.
+inline constexpr std::size_t kGateSlots = 1024;
+
+// ---- tables
+inline constexpr std::size_t kMaxPaths = 64;  // per peer; protocol
+// Ours. A record costs about 1 KB; validation admits one stranger per 2 s and source network, and
+// he is forgotten after 500 s, so this is reached only with 200 networks taking part per 50 000.
+inline constexpr std::size_t kMaxPeers = 100'000;
+inline constexpr Duration kSurfaceTime{600'000};     // protocol
+inline constexpr std::size_t kSurfaceEntries = 128;  // ours: reporters whose word we keep
+// Replies come within a round trip; controllers may think for some seconds. Notes: at least 30 s.
+inline constexpr Duration kExpectedReplyTime{60'000};
+inline constexpr std::size_t kCachedAddresses = 16;  // per record of the peer cache; ours
+
+}  // namespace ztshim::vl1

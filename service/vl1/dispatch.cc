@@ -1,0 +1,244 @@
+#include "service/vl1/dispatch.h"
+
+#include <algorithm>
+
+#include "common/log.h"
+#include "service/wire/compression.h"
+#include "service/wire/messages/error.h"
+#include "service/wire/messages/ok.h"
+
+namespace ztshim::vl1 {
+namespace {
+
+// Verbs that carry virtual networks: a peer that sends them is worth keeping in touch with.
+bool is_nontrivial(Verb verb) {
+  return verb == Verb::Frame || verb == Verb::ExtFrame || verb == Verb::NetworkConfigRequest ||
+         verb == Verb::NetworkConfig || verb == Verb::MulticastFrame;
+}
+
+// Verbs whose ERRORs are VL2's. Those about ours say nothing we act on, collisions excepted.
+bool is_upper(Verb verb) {
+  return verb == Verb::Frame || verb == Verb::ExtFrame || verb == Verb::MulticastLike ||
+         verb == Verb::NetworkCredentials || verb == Verb::NetworkConfigRequest ||
+         verb == Verb::NetworkConfig || verb == Verb::MulticastGather ||
+         verb == Verb::MulticastFrame;
+}
+
+}  // namespace
+
+void Dispatch::on_packet(Now now, const Arrival& arrival, MutableBytes packet, Outbox& out) {
+  const auto header = PacketHeader::read(packet);
+  if (!header) {
+    ++core_.counters.malformed;
+    return;
+  }
+  measured_ms_ = -1;
+  if (header->suite() == Suite::Poly1305None && header->verb() == Verb::Hello) {
+    Peer* peer = greeting_.on_hello(now, arrival, packet, out);
+    if (peer == nullptr) return;
+    ++core_.counters.packets_opened;
+    const Opened opened{*peer, arrival, header->id, Verb::Hello, header->hops(), {}};
+    return received(now, opened, false, out);
+  }
+  Peer* peer = core_.topology.find(header->source);
+  if (peer == nullptr) return exchange_.hold(now, header->source, arrival, packet, out);
+  if (!peer->keys.open(packet)) {
+    ++core_.counters.not_authentic;
+    return;
+  }
+  ++core_.counters.packets_opened;
+  const auto in_clear = PacketHeader::read(packet);
+  ByteView payload = packet.subspan(kPacketHeaderSize);
+  if (in_clear->is_compressed()) {
+    decompressed_.assign(packet.begin(), packet.end());
+    if (!decompress_packet(decompressed_)) {
+      ++core_.counters.malformed;
+      return;
+    }
+    payload = ByteView(decompressed_).subspan(kPacketHeaderSize);
+  }
+  if (in_clear->verb() == Verb::Hello) {
+    if (!greeting_.on_opened_hello(now, *peer, arrival, packet, out)) return;
+    const Opened opened{*peer, arrival, header->id, Verb::Hello, header->hops(), {}};
+    return received(now, opened, false, out);
+  }
+  on_opened(now, {*peer, arrival, header->id, in_clear->verb(), header->hops(), payload}, out);
+}
+
+void Dispatch::on_opened(Now now, const Opened& packet, Outbox& out) {
+  const Verdict verdict = handle(now, packet, out);
+  if (verdict == Verdict::Ignored) return;
+  received(now, packet, verdict == Verdict::Trusted, out);
+}
+
+Verdict Dispatch::handle(Now now, const Opened& packet, Outbox& out) {
+  const auto done_if = [](bool well_formed) {
+    return well_formed ? Verdict::Done : Verdict::Ignored;
+  };
+  switch (packet.verb) {
+    case Verb::Ok:
+      return on_ok(now, packet, out);
+    case Verb::Error:
+      return on_error(now, packet, out);
+    case Verb::Whois:
+      return on_whois(now, packet, out);
+    case Verb::Echo:
+      return on_echo(now, packet, out);
+    case Verb::Rendezvous:
+      return done_if(nat_.on_rendezvous(now, packet.peer, packet.arrival, packet.payload, out));
+    case Verb::PushDirectPaths:
+      return done_if(nat_.on_push(now, packet.peer, packet.payload, out));
+    case Verb::Frame:
+    case Verb::ExtFrame:
+    case Verb::MulticastLike:
+    case Verb::NetworkCredentials:
+    case Verb::NetworkConfigRequest:
+    case Verb::NetworkConfig:
+    case Verb::MulticastGather:
+    case Verb::MulticastFrame:
+      return to_upper(now, packet, out);
+    case Verb::Nop:
+    case Verb::Hello:
+    case Verb::UserMessage:
+    case Verb::RemoteTrace:
+      return Verdict::Done;
+    case Verb::Ack:
+    case Verb::QosMeasurement:
+    case Verb::PathNegotiationRequest:
+      // Of multipath nodes; those without it do not count them as received (vl1-packets 7.11 on).
+      ++core_.counters.unknown_verb;
+      return Verdict::Ignored;
+  }
+  ++core_.counters.unknown_verb;  // of a later version: ignored, but heard
+  return Verdict::Done;
+}
+
+Verdict Dispatch::on_ok(Now now, const Opened& packet, Outbox& out) {
+  const auto ok = OkHeader::parse(packet.payload);
+  if (!ok) {
+    ++core_.counters.malformed;
+    return Verdict::Ignored;
+  }
+  const auto sent = core_.expected.match(ok->in_re, packet.peer.address(), now.time);
+  // Genuine nodes acknowledge NETWORK_CONFIG as if it were ECHO.
+  const bool quirk = sent && sent->verb == Verb::NetworkConfig && ok->in_re_verb == Verb::Echo;
+  if (!sent || (sent->verb != ok->in_re_verb && !quirk)) {
+    ++core_.counters.unexpected_ok;
+    return Verdict::Ignored;
+  }
+  if (sent->verb == Verb::Hello) {
+    if (!greeting_.on_ok_hello(now, packet.peer, packet.arrival, ok->body, packet.hops, out)) {
+      return Verdict::Ignored;
+    }
+    // By our own note of the time, not the echoed one: the wall clock may have been set since.
+    measured_ms_ = static_cast<int>((now.time - sent->when).count());
+    return Verdict::Done;
+  }
+  if (sent->verb == Verb::Whois) {
+    return exchange_.on_ok_whois(now, packet.peer, ok->body) ? Verdict::Done : Verdict::Ignored;
+  }
+  if (!is_upper(sent->verb)) return Verdict::Done;
+  return core_.upper.on_packet(
+      now,
+      Incoming{packet.peer.identity, packet.id, Verb::Ok, ok->body, sent->verb, ok->in_re,
+               ErrorCode::None, packet.arrival, packet.hops},
+      out);
+}
+
+Verdict Dispatch::on_error(Now now, const Opened& packet, Outbox& out) {
+  const auto error = ErrorHeader::parse(packet.payload);
+  if (!error) {
+    ++core_.counters.malformed;
+    return Verdict::Ignored;
+  }
+  if (error->in_re_verb == Verb::Hello && error->code == ErrorCode::IdentityCollision &&
+      core_.roots.contains(packet.peer.address())) {
+    log(LogArea::Vl1, LogLevel::Error, "root {} says that another node has our address {}",
+        packet.peer.address().text(), core_.self.address().text());
+    ++core_.counters.identity_collision;
+    out.event(IdentityCollision{});
+  }
+  if (!is_upper(error->in_re_verb)) return Verdict::Done;
+  return core_.upper.on_packet(
+      now,
+      Incoming{packet.peer.identity, packet.id, Verb::Error, error->body, error->in_re_verb,
+               error->in_re, error->code, packet.arrival, packet.hops},
+      out);
+}
+
+Verdict Dispatch::on_whois(Now now, const Opened& packet, Outbox& out) {
+  if (!core_.roots.contains_self() && !packet.peer.whois_gate.enter(now.time, kWhoisGate)) {
+    ++core_.counters.rate_limited;
+    return Verdict::Ignored;
+  }
+  const bool well_formed =
+      exchange_.on_whois(now, packet.peer, packet.arrival, packet.id, packet.payload, out);
+  return well_formed ? Verdict::Done : Verdict::Ignored;
+}
+
+Verdict Dispatch::on_echo(Now now, const Opened& packet, Outbox& out) {
+  const std::uint64_t path = core_.salted(PathKey(packet.arrival).hash());
+  if (!echoes_.enter(path, now.time, kEchoGate)) {
+    ++core_.counters.rate_limited;
+    return Verdict::Ignored;
+  }
+  sender_.begin_ok(packet.peer.address(), Verb::Echo, packet.id).bytes(packet.payload);
+  sender_.send_back(now, packet.peer, packet.arrival, Sender::Compress::No, out);
+  return Verdict::Done;
+}
+
+Verdict Dispatch::to_upper(Now now, const Opened& packet, Outbox& out) {
+  return core_.upper.on_packet(
+      now,
+      Incoming{packet.peer.identity, packet.id, packet.verb, packet.payload, Verb::Nop, PacketId(),
+               ErrorCode::None, packet.arrival, packet.hops},
+      out);
+}
+
+void Dispatch::received(Now now, const Opened& packet, bool trusted, Outbox& out) {
+  Peer& peer = packet.peer;
+  const bool was_active = peer.is_active(now.time);
+  peer.last_receive = now.time;
+  if (is_nontrivial(packet.verb)) peer.last_nontrivial = now.time;
+  if (trusted) {
+    peer.last_trust = now.time;
+    if (Path* path = core_.topology.find_path(PathKey(packet.arrival))) {
+      path->last_trust = now.time;
+    }
+  }
+  if (packet.hops == 0) on_direct(now, packet, out);
+  if (!was_active && peer.is_active(now.time)) keepalive_.arm(peer, now.time);
+  if (peer.has_trust(now.time)) nat_.push(now, peer, packet.arrival, packet.hops, out);
+}
+
+// A place becomes a path only when it has answered one of our packets: anybody can replay a packet
+// of the peer's from elsewhere.
+void Dispatch::on_direct(Now now, const Opened& packet, Outbox& out) {
+  Peer& peer = packet.peer;
+  const PathKey key(packet.arrival);
+  PeerPath* entry = Topology::entry_of(peer, key);
+  if (entry == nullptr) {
+    const auto is_live_twin = [&](const PeerPath& other) {
+      return other.path->key.remote.ip == key.remote.ip && other.path->key.socket == key.socket &&
+             other.path->is_alive(now.time);
+    };
+    // One path per remote IP and local socket: NATs with several mappings would make it flap.
+    if (std::any_of(peer.paths.begin(), peer.paths.end(), is_live_twin)) return;
+    if (!core_.may_be_path(peer.address(), key.remote)) return;
+    if (packet.verb != Verb::Ok) {
+      const std::uint64_t place = core_.salted(key.hash() * 31 + peer.address().number());
+      if (!confirmations_.enter(place, now.time, kConfirmPath)) return;
+      return greeting_.hello(now, peer, key.socket, key.remote, out);
+    }
+    entry = &core_.topology.learn_path(peer, key, now.time);
+    core_.route_appeared = true;
+    log(LogArea::Vl1, LogLevel::Debug, "peer={} path={} learned: it answered",
+        peer.address().text(), key.remote.text());
+    if (measured_ms_ >= 0) entry->path->measured(measured_ms_);
+    return keepalive_.arm(peer, now.time);
+  }
+  entry->last_authentic = now.time;
+  if (measured_ms_ >= 0) entry->path->measured(measured_ms_);
+}
+
+}  // namespace ztshim::vl1

@@ -1,0 +1,39 @@
+// WHOIS in both roles, and the packets that wait for its answer. Notes: vl1-packets 7.4,
+// vl1-behaviour 4.1 to 4.3.
+#pragma once
+
+#include "service/vl1/core.h"
+#include "service/vl1/sender.h"
+
+namespace ztshim::vl1 {
+
+class Exchange {
+ public:
+  Exchange(Core& core, Sender& sender) : core_(core), sender_(sender) {}
+
+  // Sends this payload to `to`: at once when there is a way, or within kQueueTime when one opens.
+  std::optional<PacketId> send(Now now, Address to, Verb verb, ByteView head, ByteView body,
+                               bool compress, Outbox& out);
+  // Wants to know an identity, for us or because a stranger made us.
+  void look_up(Now now, Address address, AskedBy by, Outbox& out);
+  // Keeps a packet until its sender's identity is known.
+  void hold(Now now, Address source, const Arrival& arrival, ByteView packet, Outbox& out);
+
+  bool on_whois(Now now, const Peer& from, const Arrival& arrival, PacketId id, ByteView payload,
+                Outbox& out);
+  bool on_ok_whois(Now now, const Peer& from, ByteView body);
+
+  // A way to somewhere has opened: whatever waited for it is tried again.
+  void retry(Now now, Outbox& out);
+  void ask_again(Now now, Outbox& out);  // also without regard to the time of the last question
+  void on_deadline(Now now, Outbox& out);
+  Time deadline() const;
+
+ private:
+  void ask(Now now, Address address, Outbox& out);
+
+  Core& core_;
+  Sender& sender_;
+};
+
+}  // namespace ztshim::vl1

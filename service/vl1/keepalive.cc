@@ -1,0 +1,234 @@
+#include "service/vl1/keepalive.h"
+
+#include <algorithm>
+
+#include "common/log.h"
+#include "service/vl1/peer_cache.h"
+
+namespace ztshim::vl1 {
+namespace {
+
+// A deadline that has come and brought nothing to do is looked at again after this long at the
+// earliest: a mistake in computing deadlines must not become a busy loop.
+constexpr Duration kLeastPause{1'000};
+
+bool has_path(const Peer& peer, Time now) { return best_path(peer, now) != nullptr; }
+
+}  // namespace
+
+void Keepalive::greet_roots(Now now, Outbox& out) {
+  for (const Roots::Root& root : core_.roots.all()) {
+    Peer* peer = core_.add_peer(root.identity, now.time);
+    if (peer == nullptr) continue;  // its address is known with another identity, which stays
+    tend_root(now, *peer, root, out);
+    arm(*peer, now.time);
+  }
+  contacts_changed();
+  update_online(now, out);
+}
+
+void Keepalive::greet_roots_anew(Now now, Outbox& out) {
+  for (const Roots::Root& root : core_.roots.all()) {
+    Peer* peer = core_.topology.find(root.address());
+    if (peer == nullptr || now.time - peer->last_attempt < kConfirmPath) continue;
+    peer->last_attempt = peer->last_full_hello = now.time;
+    greet_endpoints(now, *peer, root, Families::All, out);
+  }
+}
+
+void Keepalive::greet_now(Now now, Peer& peer, Outbox& out) {
+  if (!has_path(peer, now.time)) {
+    greeting_.hello_through_root(now, peer, out);
+    return;
+  }
+  peer.last_full_hello = now.time - kFullPing;
+  keep_alive(now, peer, kKeepaliveIdle, out);
+}
+
+void Keepalive::arm(Peer& peer, Time now) {
+  const Time next = std::max(next_deadline(peer, now), now);
+  if (next >= peer.deadline) return;
+  peer.deadline = next;
+  deadlines_.push(next, peer.address());
+}
+
+void Keepalive::on_deadline(Now now, Outbox& out) {
+  while (deadlines_.next() <= now.time) {
+    const auto [when, address] = deadlines_.pop();
+    const Peer* peer = core_.topology.find(address);
+    if (peer != nullptr && peer->deadline == when) tend(now, address, out);
+  }
+  if (contacts_due_ <= now.time) check_contacts(now, out);
+  update_online(now, out);
+}
+
+void Keepalive::tend(Now now, Address address, Outbox& out) {
+  Peer& peer = *core_.topology.find(address);
+  drop_expired_paths(peer, now.time, out);
+  const Roots::Root* root = core_.roots.find(address);
+  if (root != nullptr) {
+    tend_root(now, peer, *root, out);
+  } else if (now.time - std::max(peer.last_receive, peer.created) >= kPeerTimeout) {
+    return forget(peer);
+  } else if (peer.is_active(now.time)) {
+    keep_alive(now, peer, kKeepaliveIdle, out);
+  } else if (is_contact(address)) {
+    tend_contact(now, peer, out);
+  }
+  peer.deadline = std::max(next_deadline(peer, now.time), now.time + kLeastPause);
+  if (peer.deadline != kNever) deadlines_.push(peer.deadline, address);
+}
+
+void Keepalive::tend_root(Now now, Peer& peer, const Roots::Root& root, Outbox& out) {
+  if (!has_path(peer, now.time)) {
+    if (now.time - peer.last_attempt < kPingCheck) return;
+    peer.last_attempt = peer.last_full_hello = now.time;
+    return greet_endpoints(now, peer, root, Families::All, out);
+  }
+  if (now.time - peer.last_full_hello >= kRootFullPing) {
+    keep_alive(now, peer, kKeepaliveIdle, out);
+    return greet_endpoints(now, peer, root, Families::Missing, out);
+  }
+  if (peer.is_active(now.time)) return keep_alive(now, peer, kKeepaliveIdle, out);
+
+  // The way to the root that relays for us stays open. When the last such probe was not answered
+  // the root may have been restarted and not know us any more (it ignores ECHO then), or have
+  // moved: greet it wherever it is listed.
+  const Path& path = *best_path(peer, now.time)->path;
+  if (core_.roots.best(core_.topology, now.time) != &peer) return;
+  if (now.time - path.last_send < kRootMapping) return;
+  if (peer.last_receive < peer.last_probe) {
+    greeting_.hello(now, peer, path.key.socket, path.key.remote, out);
+    greet_endpoints(now, peer, root, Families::All, out);
+  } else {
+    greeting_.probe(now, peer, path.key.socket, path.key.remote, Greeting::Probe::Light, out);
+  }
+  peer.last_probe = now.time;
+}
+
+void Keepalive::tend_contact(Now now, Peer& peer, Outbox& out) {
+  if (has_path(peer, now.time)) return keep_alive(now, peer, kLeafAlwaysPing, out);
+  if (now.time - peer.last_attempt < kLeafAlwaysPing) return;
+  peer.last_attempt = now.time;
+  greeting_.hello_through_root(now, peer, out);
+}
+
+void Keepalive::keep_alive(Now now, Peer& peer, Duration idle, Outbox& out) {
+  const bool full = now.time - peer.last_full_hello >= kFullPing;
+  if (full) peer.last_full_hello = now.time;
+  for (const PeerPath& entry : peer.paths) {
+    const Path& path = *entry.path;
+    if (!entry.is_usable(now.time) || (!full && now.time - path.last_send < idle)) continue;
+    greeting_.probe(now, peer, path.key.socket, path.key.remote,
+                    full ? Greeting::Probe::Full : Greeting::Probe::Light, out);
+  }
+}
+
+void Keepalive::greet_endpoints(Now now, Peer& peer, const Roots::Root& root, Families families,
+                                Outbox& out) {
+  bool sent = false;
+  for (const IpFamily family : {IpFamily::V4, IpFamily::V6}) {
+    if (families == Families::Missing && has_usable_path(peer, family, now.time)) {
+      sent = true;
+      continue;
+    }
+    std::vector<Endpoint> candidates;
+    for (const Endpoint& endpoint : root.endpoints) {
+      if (endpoint.ip.family() == family) candidates.push_back(endpoint);
+    }
+    if (candidates.empty()) continue;
+    const Endpoint& chosen = candidates[core_.random.below(candidates.size())];
+    greeting_.hello(now, peer, kAnySocket, chosen, out);
+    sent = true;
+  }
+  if (!sent) greeting_.hello_through_root(now, peer, out);
+}
+
+// Those we do not know yet are asked for; the others get a deadline of their own.
+void Keepalive::check_contacts(Now now, Outbox& out) {
+  contacts_due_ = kNever;
+  const auto check = [&](Address address) {
+    if (address == core_.self.address()) return;
+    if (Peer* peer = core_.topology.find(address)) return arm(*peer, now.time);
+    exchange_.look_up(now, address, AskedBy::Us, out);
+    contacts_due_ = now.time + kPingCheck;
+  };
+  for (const Address address : core_.always_contact) check(address);
+  for (const Address seed : core_.roots.seeds()) check(seed);
+}
+
+// Before the last path goes it is written down: should the peer be wanted again, perhaps after a
+// restart, that is where to look for it first.
+void Keepalive::drop_expired_paths(Peer& peer, Time now, Outbox& out) {
+  if (peer.paths.empty()) return;
+  if (!has_path(peer, now)) store_peer(peer, out);
+  core_.topology.drop_expired_paths(peer, now);
+}
+
+void Keepalive::store_peer(const Peer& peer, Outbox& out) {
+  if (peer.protocol == 0 || peer.paths.empty()) return;  // says nothing that WHOIS would not
+  out.store({StoredKind::Peer, peer.address().number(), 0, false, CachedPeer::of(peer).bytes()});
+}
+
+void Keepalive::forget(Peer& peer) {
+  log(LogArea::Vl1, LogLevel::Debug, "peer={} forgotten: not heard of for {} s",
+      peer.address().text(), kPeerTimeout.count() / 1000);
+  core_.topology.forget(peer.address());
+}
+
+bool Keepalive::is_contact(Address address) const {
+  const auto& all = core_.always_contact;
+  return std::find(all.begin(), all.end(), address) != all.end() || core_.roots.is_seed(address);
+}
+
+Time Keepalive::next_deadline(const Peer& peer, Time now) const {
+  Time next = kNever;
+  Time idle_since = kNever;  // of the path that has been silent for longest
+  for (const PeerPath& entry : peer.paths) {
+    next = std::min(next, entry.last_authentic + kPathExpiry);
+    if (entry.is_usable(now)) idle_since = std::min(idle_since, entry.path->last_send);
+  }
+  const bool reachable = idle_since != kNever;
+  if (core_.roots.contains(peer.address())) {
+    next = std::min(next, next_for_root(peer, now));
+  } else {
+    next = std::min(next, std::max(peer.last_receive, peer.created) + kPeerTimeout);
+    if (is_contact(peer.address())) {
+      next = std::min(
+          next, reachable ? std::min(peer.last_full_hello + kFullPing, idle_since + kLeafAlwaysPing)
+                          : peer.last_attempt + kLeafAlwaysPing);
+    }
+  }
+  if (reachable && peer.is_active(now)) {
+    next = std::min({next, peer.last_full_hello + kFullPing, idle_since + kKeepaliveIdle});
+  }
+  return next;
+}
+
+Time Keepalive::next_for_root(const Peer& peer, Time now) const {
+  const PeerPath* best = best_path(peer, now);
+  if (best == nullptr) return peer.last_attempt + kPingCheck;
+  Time next = peer.last_full_hello + kRootFullPing;
+  if (peer.is_alive(now)) next = std::min(next, peer.last_receive + kPeerTimeout);
+  // Which root is the best may change without notice; the others are looked at as often.
+  const bool relays = core_.roots.best(core_.topology, now) == &peer;
+  return std::min(next, (relays ? best->path->last_send : now) + kRootMapping);
+}
+
+bool Keepalive::is_online(Time now) const {
+  if (core_.roots.contains_self()) return true;
+  return std::any_of(core_.roots.all().begin(), core_.roots.all().end(), [&](const auto& root) {
+    const Peer* peer = core_.topology.find(root.address());
+    return peer != nullptr && peer->is_alive(now);
+  });
+}
+
+void Keepalive::update_online(Now now, Outbox& out) {
+  const bool online = is_online(now.time);
+  if (online == online_) return;
+  online_ = online;
+  log(LogArea::Vl1, LogLevel::Info, "{}", online ? "online" : "offline: no root answers");
+  out.event(OnlineChanged{online});
+}
+
+}  // namespace ztshim::vl1

@@ -1,0 +1,280 @@
+#include "service/vl1/vl1.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "service/vl1/constants.h"
+#include "service/vl1/core.h"
+#include "service/vl1/dispatch.h"
+#include "service/vl1/exchange.h"
+#include "service/vl1/greeting.h"
+#include "service/vl1/keepalive.h"
+#include "service/vl1/nat_traversal.h"
+#include "service/vl1/peer_cache.h"
+#include "service/vl1/router.h"
+#include "service/vl1/sender.h"
+#include "service/wire/messages/error.h"
+#include "service/wire/messages/ok.h"
+
+namespace ztshim::vl1 {
+
+// The parts, each of which knows those before it.
+class Vl1::Engine {
+ public:
+  Engine(Config&& config, RandomSource& random, UpperLayer& upper)
+      : cached_peers_(std::move(config.cached_peers)), core(std::move(config), random, upper) {}
+
+  void start(Now now, Outbox& out) {
+    started_ = true;
+    greet_cached_peers(now, out);
+    keepalive.greet_roots(now, out);
+    settle(now, out);
+  }
+
+  void on_datagram(Now now, const Arrival& arrival, MutableBytes datagram, Outbox& out) {
+    ++core.counters.datagrams_in;
+    if (const auto packet = router.route(now, arrival, datagram, out)) {
+      dispatch.on_packet(now, arrival, *packet, out);
+      settle(now, out);
+    }
+  }
+
+  void on_deadline(Now now, Outbox& out) {
+    keepalive.on_deadline(now, out);
+    exchange.on_deadline(now, out);
+    settle(now, out);
+  }
+
+  void set_local_endpoints(Now now, std::vector<Endpoint> endpoints, Outbox& out) {
+    const bool changed = started_ && endpoints != core.local_endpoints;
+    core.local_endpoints = std::move(endpoints);
+    if (changed) keepalive.greet_roots_anew(now, out);
+  }
+
+  // Follows up on what was noted while a packet was handled, until nothing new comes of it: packets
+  // released by one identity may teach us of another world, and so on.
+  void settle(Now now, Outbox& out) {
+    while (!core.newly_known.empty() || core.route_appeared || core.roots_changed) {
+      if (std::exchange(core.roots_changed, false)) keepalive.greet_roots(now, out);
+      const bool opened = std::exchange(core.route_appeared, false);
+      const auto known = std::exchange(core.newly_known, {});
+      for (const Address address : known) release(now, address, out);
+      if (opened) {
+        keepalive.update_online(now, out);
+        exchange.ask_again(now, out);
+      }
+      exchange.retry(now, out);
+    }
+  }
+
+ private:
+  // Whatever waited for this identity goes on.
+  void release(Now now, Address address, Outbox& out) {
+    core.lookups.answered(address);
+    if (Peer* peer = core.topology.find(address)) keepalive.arm(*peer, now.time);
+    for (IncomingQueue::Packet& packet : core.incoming.take(address, now.time)) {
+      dispatch.on_packet(now, packet.arrival, packet.bytes, out);
+    }
+    core.upper.on_identity_known(now, address, out);
+  }
+
+  // Peers of an earlier run are not reachable until they answer from where they were last.
+  void greet_cached_peers(Now now, Outbox& out) {
+    for (const Bytes& content : std::exchange(cached_peers_, {})) {
+      const auto cached = CachedPeer::parse(content);
+      if (!cached) continue;
+      Peer* peer = core.add_peer(cached->identity, now.time);
+      if (peer == nullptr) continue;
+      peer->protocol = cached->protocol;
+      peer->version = cached->version;
+      for (const Endpoint& address : cached->addresses) {
+        if (core.may_be_path(peer->address(), address)) {
+          greeting.hello(now, *peer, kAnySocket, address, out);
+        }
+      }
+    }
+  }
+
+  std::vector<Bytes> cached_peers_;
+  bool started_ = false;
+
+ public:
+  Core core;
+  Sender sender{core};
+  Greeting greeting{core, sender};
+  Exchange exchange{core, sender};
+  NatTraversal nat{core, sender, greeting};
+  Keepalive keepalive{core, greeting, exchange};
+  Dispatch dispatch{core, sender, greeting, exchange, nat, keepalive};
+  Router router{core, nat};
+};
+
+namespace {
+
+Sender::Compress compression(const Vl1::SendOptions& options) {
+  return options.compress ? Sender::Compress::Try : Sender::Compress::No;
+}
+
+}  // namespace
+
+Vl1::Vl1(Config config, RandomSource& random, UpperLayer& upper)
+    : engine_(std::make_unique<Engine>(std::move(config), random, upper)) {}
+Vl1::~Vl1() = default;
+
+void Vl1::start(Now now, Outbox& out) { engine_->start(now, out); }
+
+void Vl1::on_datagram(Now now, const Arrival& arrival, MutableBytes datagram, Outbox& out) {
+  engine_->on_datagram(now, arrival, datagram, out);
+}
+
+void Vl1::on_deadline(Now now, Outbox& out) { engine_->on_deadline(now, out); }
+
+Time Vl1::next_deadline() const {
+  return std::min(engine_->keepalive.deadline(), engine_->exchange.deadline());
+}
+
+void Vl1::set_local_endpoints(Now now, std::vector<Endpoint> endpoints, Outbox& out) {
+  engine_->set_local_endpoints(now, std::move(endpoints), out);
+}
+
+void Vl1::store_peers(Outbox& out) const {
+  engine_->core.topology.for_each([&](const Peer& peer) { Keepalive::store_peer(peer, out); });
+}
+
+std::optional<PacketId> Vl1::send(Now now, Address to, Verb verb, ByteView head, ByteView body,
+                                  SendOptions options, Outbox& out) {
+  return engine_->exchange.send(now, to, verb, head, body, options.compress, out);
+}
+
+void Vl1::reply_ok(Now now, const Incoming& request, Verb in_re, ByteView payload,
+                   SendOptions options, Outbox& out) {
+  Peer* peer = engine_->core.topology.find(request.source.address());
+  if (peer == nullptr) return;
+  engine_->sender.begin_ok(peer->address(), in_re, request.id).bytes(payload);
+  engine_->sender.send_back(now, *peer, request.arrival, compression(options), out);
+}
+
+void Vl1::reply_error(Now now, const Incoming& request, ErrorCode code, ByteView payload,
+                      Outbox& out) {
+  Peer* peer = engine_->core.topology.find(request.source.address());
+  if (peer == nullptr) return;
+  engine_->sender.begin_error(peer->address(), request.verb, request.id, code).bytes(payload);
+  engine_->sender.send_back(now, *peer, request.arrival, Sender::Compress::No, out);
+}
+
+void Vl1::send_ok(Now now, Address to, Verb in_re, PacketId request, ByteView payload,
+                  SendOptions options, Outbox& out) {
+  Bytes header;
+  Writer writer(header);
+  OkHeader{in_re, request, {}}.write(writer);
+  engine_->exchange.send(now, to, Verb::Ok, header, payload, options.compress, out);
+}
+
+void Vl1::send_error(Now now, Address to, Verb in_re, PacketId request, ErrorCode code,
+                     ByteView payload, Outbox& out) {
+  Bytes header;
+  Writer writer(header);
+  ErrorHeader{in_re, request, code, {}}.write(writer);
+  engine_->exchange.send(now, to, Verb::Error, header, payload, false, out);
+}
+
+const Identity& Vl1::identity() const { return engine_->core.self; }
+
+const Identity* Vl1::identity_of(Address address) const {
+  const Core& core = engine_->core;
+  if (address == core.self.address()) return &core.self;
+  const Peer* peer = core.topology.find(address);
+  return peer == nullptr ? nullptr : &peer->identity;
+}
+
+void Vl1::request_identity(Now now, Address address, Outbox& out) {
+  engine_->exchange.look_up(now, address, AskedBy::Us, out);
+}
+
+bool Vl1::is_root() const { return engine_->core.roots.contains_self(); }
+bool Vl1::is_root(Address address) const {
+  return address == this->address() ? is_root() : engine_->core.roots.contains(address);
+}
+
+std::vector<Address> Vl1::roots() const {
+  std::vector<Address> all;
+  for (const Roots::Root& root : engine_->core.roots.all()) all.push_back(root.address());
+  return all;
+}
+
+Address Vl1::best_root(Time now) const {
+  const Peer* best = engine_->core.roots.best(engine_->core.topology, now);
+  return best == nullptr ? Address() : best->address();
+}
+
+bool Vl1::is_reachable(Time now, Address address) const {
+  const Peer* peer = engine_->core.topology.find(address);
+  return peer != nullptr && peer->is_alive(now) && best_path(*peer, now) != nullptr;
+}
+
+int Vl1::latency_ms(Address address) const {
+  const Peer* peer = engine_->core.topology.find(address);
+  int lowest = -1;
+  if (peer == nullptr) return lowest;
+  for (const PeerPath& entry : peer->paths) {
+    const int latency = entry.path->latency_ms;
+    if (latency >= 0 && (lowest < 0 || latency < lowest)) lowest = latency;
+  }
+  return lowest;
+}
+
+void Vl1::set_always_contact(std::vector<Address> addresses) {
+  if (addresses == engine_->core.always_contact) return;
+  engine_->core.always_contact = std::move(addresses);
+  engine_->keepalive.contacts_changed();
+}
+
+void Vl1::orbit(Now now, std::uint64_t moon, Address seed, Outbox& out) {
+  engine_->core.roots.want_moon(moon, seed);
+  engine_->keepalive.contacts_changed();
+  // Only HELLO carries the wish, and a known seed would not be greeted for a while.
+  if (Peer* peer = engine_->core.topology.find(seed)) {
+    engine_->keepalive.greet_now(now, *peer, out);
+  }
+}
+
+void Vl1::deorbit(std::uint64_t moon, Outbox& out) {
+  engine_->core.roots.drop_moon(moon);
+  out.store({StoredKind::Moon, moon, 0, true, {}});
+}
+
+bool Vl1::is_online(Time now) const { return engine_->keepalive.is_online(now); }
+
+std::vector<PeerInfo> Vl1::peers(Time now) const {
+  std::vector<PeerInfo> all;
+  const Core& core = engine_->core;
+  core.topology.for_each([&](const Peer& peer) {
+    PeerInfo known;
+    known.address = peer.address();
+    known.protocol = static_cast<int>(peer.protocol);
+    if (peer.protocol != 0) {
+      known.version_major = peer.version.major;
+      known.version_minor = peer.version.minor;
+      known.version_revision = peer.version.revision;
+    }
+    known.is_root = core.roots.contains(peer.address());
+    known.last_receive = peer.last_receive;
+    const PeerPath* best = best_path(peer, now);
+    if (best != nullptr) known.latency_ms = best->path->latency_ms;
+    for (const PeerPath& entry : peer.paths) {
+      if (!entry.is_usable(now)) continue;
+      const Path& path = *entry.path;
+      known.paths.push_back({path.key.remote, path.key.socket, path.last_receive, path.last_send,
+                             path.latency_ms, &entry == best});
+    }
+    all.push_back(std::move(known));
+  });
+  std::sort(all.begin(), all.end(),
+            [](const PeerInfo& a, const PeerInfo& b) { return a.address < b.address; });
+  return all;
+}
+
+const Counters& Vl1::counters() const { return engine_->core.counters; }
+const std::optional<World>& Vl1::planet() const { return engine_->core.roots.planet(); }
+
+}  // namespace ztshim::vl1

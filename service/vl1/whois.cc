@@ -1,0 +1,108 @@
+#include "service/vl1/whois.h"
+
+#include <algorithm>
+
+#include "service/vl1/constants.h"
+
+namespace ztshim::vl1 {
+
+bool Lookups::want(Address address, AskedBy by, Time now) {
+  auto found = wanted_.find(address);
+  if (found == wanted_.end()) {
+    if (wanted_.size() >= kLookups) due(now);  // makes room by forgetting
+    const auto strangers =
+        static_cast<std::size_t>(std::count_if(wanted_.begin(), wanted_.end(), [](const auto& w) {
+          return w.second.by == AskedBy::Stranger;
+        }));
+    if (wanted_.size() >= kLookups) return false;
+    if (by == AskedBy::Stranger && strangers >= kLookupsForStrangers) return false;
+    found = wanted_.emplace(address, Lookup{}).first;
+    found->second.by = by;
+  }
+  Lookup& lookup = found->second;
+  if (by == AskedBy::Us) lookup.by = by;
+  lookup.until = now + kQueueTime;
+  if (now - lookup.asked < kWhoisRetry) return false;
+  lookup.asked = now;
+  return true;
+}
+
+std::vector<Address> Lookups::due(Time now) {
+  std::vector<Address> ask;
+  for (auto it = wanted_.begin(); it != wanted_.end();) {
+    Lookup& lookup = it->second;
+    if (now >= lookup.until) {
+      it = wanted_.erase(it);
+      continue;
+    }
+    if (now - lookup.asked >= kWhoisRetry) {
+      lookup.asked = now;
+      ask.push_back(it->first);
+    }
+    ++it;
+  }
+  std::sort(ask.begin(), ask.end());  // the same order in every run
+  return ask;
+}
+
+std::vector<Address> Lookups::all(Time now) {
+  for (auto& [address, lookup] : wanted_) lookup.asked = kLongAgo;
+  return due(now);
+}
+
+Time Lookups::deadline() const {
+  Time next = kNever;
+  for (const auto& [address, lookup] : wanted_) {
+    next = std::min({next, lookup.asked + kWhoisRetry, lookup.until});
+  }
+  return next;
+}
+
+bool OutgoingQueue::push(Packet packet) {
+  const bool full = packets_.size() >= kQueueLength;
+  if (full) packets_.pop_front();
+  packets_.push_back(std::move(packet));
+  return full;
+}
+
+std::deque<OutgoingQueue::Packet> OutgoingQueue::take(Time now) {
+  expire(now);
+  std::deque<Packet> all;
+  all.swap(packets_);
+  return all;
+}
+
+void OutgoingQueue::expire(Time now) {
+  std::erase_if(packets_, [&](const Packet& packet) { return now >= packet.until; });
+}
+
+void IncomingQueue::expire(Time now) {
+  std::erase_if(packets_, [&](const Packet& packet) { return now >= packet.until; });
+}
+
+bool IncomingQueue::push(Packet packet, Time now) {
+  expire(now);
+  const auto of_source = [&](const Packet& p) { return p.source == packet.source; };
+  const auto held = std::count_if(packets_.begin(), packets_.end(), of_source);
+  bool dropped = true;
+  if (held >= static_cast<std::ptrdiff_t>(kWaitingPerSource)) {
+    packets_.erase(std::find_if(packets_.begin(), packets_.end(), of_source));
+  } else if (packets_.size() >= kQueueLength) {
+    packets_.pop_front();
+  } else {
+    dropped = false;
+  }
+  packets_.push_back(std::move(packet));
+  return dropped;
+}
+
+std::vector<IncomingQueue::Packet> IncomingQueue::take(Address source, Time now) {
+  std::vector<Packet> taken;
+  for (Packet& packet : packets_) {
+    if (packet.source == source && now < packet.until) taken.push_back(std::move(packet));
+  }
+  std::erase_if(packets_, [&](const Packet& p) { return p.source == source || now >= p.until; });
+  return taken;
+}
+
+}  // namespace ztshim::vl1
