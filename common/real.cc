@@ -69,6 +69,8 @@ constexpr Real kRaw{
     .send = raw_send,
     .recvmsg = raw_call<SYS_recvmsg, ssize_t, int, msghdr*, int>,
     .sendmsg = raw_call<SYS_sendmsg, ssize_t, int, const msghdr*, int>,
+    .recvmmsg = raw_call<SYS_recvmmsg, int, int, mmsghdr*, unsigned, int, timespec*>,
+    .sendmmsg = raw_call<SYS_sendmmsg, int, int, mmsghdr*, unsigned, int>,
     .poll = raw_poll,
     .fcntl = raw_fcntl,
     .ioctl = raw_ioctl,
@@ -110,6 +112,8 @@ void resolve() noexcept {
   ZTSHIM_RESOLVE(send);
   ZTSHIM_RESOLVE(recvmsg);
   ZTSHIM_RESOLVE(sendmsg);
+  ZTSHIM_RESOLVE(recvmmsg);
+  ZTSHIM_RESOLVE(sendmmsg);
   ZTSHIM_RESOLVE(poll);
   ZTSHIM_RESOLVE(fcntl);
   ZTSHIM_RESOLVE(ioctl);

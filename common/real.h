@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #include <cstddef>
 
@@ -33,6 +34,8 @@ struct Real {
   ssize_t (*send)(int, const void*, std::size_t, int);
   ssize_t (*recvmsg)(int, msghdr*, int);
   ssize_t (*sendmsg)(int, const msghdr*, int);
+  int (*recvmmsg)(int, mmsghdr*, unsigned, int, timespec*);
+  int (*sendmmsg)(int, mmsghdr*, unsigned, int);
   int (*poll)(pollfd*, nfds_t, int);
   int (*fcntl)(int, int, ...);
   int (*ioctl)(int, unsigned long, ...);
