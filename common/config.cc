@@ -153,9 +153,9 @@ Result<Config, std::string> Config::parse(const Lookup& lookup, bool is_root,
       {"ZTSHIM_PLANET", "a path", path_into(config.planet)},
       {"ZTSHIM_PORT", "a number from 0 (any) to 65535",
        [&](std::string_view text) {
-         unsigned port = 0;
-         if (!parse_number(text, 65535, port)) return false;
-         config.port = static_cast<std::uint16_t>(port);
+         unsigned number = 0;
+         if (!parse_number(text, 65535, number)) return false;
+         config.port = static_cast<std::uint16_t>(number);
          return true;
        }},
       {"ZTSHIM_EGRESS", "split, virtual",

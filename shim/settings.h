@@ -1,0 +1,26 @@
+// What the environment asks of this process, and whether the library does anything at all. Read
+// once: programs change and clear their environment later.
+#pragma once
+
+#include "common/config.h"
+
+namespace ztshim {
+
+enum class Mode : unsigned char {
+  PassThrough,  // switched off, no network to be on, or wrongly configured under split
+  Virtual,      // stream sockets are ours
+  Refuse,       // wrongly configured under ZTSHIM_EGRESS=virtual: nothing may leak
+};
+
+// Called by the constructor; hooks that run before it call it themselves.
+void read_settings() noexcept;
+
+// Decided at the first call, which is the first INET stream socket: a program that makes none is
+// not told about wrong settings or a missing network. While the decision is being made the thread
+// making it gets PassThrough (its own calls must not come back here).
+Mode mode() noexcept;
+
+// Only under Mode::Virtual.
+const Config& config() noexcept;
+
+}  // namespace ztshim

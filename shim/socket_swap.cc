@@ -1,0 +1,109 @@
+#include "shim/socket_swap.h"
+
+#include <sys/socket.h>
+
+#include <cstring>
+
+#include "common/real.h"
+#include "common/rpc_messages.h"
+#include "shim/answer.h"
+#include "shim/client.h"
+#include "shim/replace_fd.h"
+#include "shim/virtual_fd.h"
+
+namespace ztshim {
+namespace {
+
+using Kind = rpc::Reply::Kind;
+
+// Calls `apply` with every option set on the socket so far, in order. Returns the local name.
+template <typename Apply>
+Result<Endpoint> for_each_option(const SocketName& name, Apply apply) noexcept {
+  std::uint32_t first = 0;
+  while (true) {
+    const auto answer = client::ask({name, rpc::RememberedOptions{first}});
+    if (!answer || answer->reply.kind != Kind::Done) return failure(std::errc::network_down);
+    ByteView payload = answer->reply.payload.view();
+    const std::uint32_t before = first;
+    while (!payload.empty()) {
+      const auto option = rpc::next_option(payload);
+      if (!option) return failure(std::errc::network_down);
+      apply(*option);
+      ++first;
+    }
+    if (first >= answer->reply.number || first == before) return answer->reply.endpoint;
+  }
+}
+
+// The wildcard with port 0 is what a socket has that was never bound.
+bool is_bound(const Endpoint& local) noexcept {
+  return local.port != 0 || (local.ip && !local.ip.unmapped().is_unspecified());
+}
+
+}  // namespace
+
+Result<int> domain_of(const SocketName& name) noexcept {
+  const auto answer = client::ask({name, rpc::GetName{rpc::Side::Local}});
+  if (!answer || answer->reply.kind != Kind::Done) return failure(std::errc::network_down);
+  return static_cast<int>(answer->reply.number);
+}
+
+Result<FreshSocket> create_socket(int domain, int type, int protocol) noexcept {
+  auto answer = client::ask({{}, rpc::CreateSocket{domain, type, protocol}});
+  if (!answer) return failure(answer.error());
+  if (answer->reply.kind == Kind::Failed) return failure(answer->reply.error);
+  if (answer->lost_descriptor) return failure(std::errc::too_many_files_open);
+  if (answer->reply.kind != Kind::Done || !answer->descriptor) {
+    return failure(std::errc::network_down);
+  }
+  const auto name = virtual_socket(answer->descriptor.get());
+  if (!name) return failure(std::errc::network_down);
+  return FreshSocket{*name, std::move(answer->descriptor)};
+}
+
+Result<void> become_host_socket(int fd, const SocketName& name, BoundAddress bound) noexcept {
+  const KeepErrno keep;
+  const auto domain = domain_of(name);
+  if (!domain) return failure(domain.error());
+  UniqueFd fresh(real().socket(*domain, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fresh) return failure(last_error());
+  const auto local = for_each_option(name, [&](const rpc::RememberedOption& option) {
+    // What the host does not allow to this user, or does not know, is not worth failing for: the
+    // application was told that it is set.
+    real().setsockopt(fresh.get(), option.level, option.name, option.value.data(),
+                      static_cast<socklen_t>(option.value.size()));
+  });
+  if (!local) return failure(local.error());
+  if (bound == BoundAddress::Carry && is_bound(*local)) {
+    sockaddr_storage address{};
+    const socklen_t length = local->to_sockaddr(address, *domain);
+    if (real().bind(fresh.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) {
+      return failure(last_error());
+    }
+  }
+  return replace_fd(fd, std::move(fresh));
+}
+
+Result<SocketName> become_fresh_socket(int fd, const SocketName& name) noexcept {
+  const KeepErrno keep;
+  const auto domain = domain_of(name);
+  if (!domain) return failure(domain.error());
+  auto fresh = create_socket(*domain, SOCK_STREAM, 0);
+  if (!fresh) return failure(fresh.error());
+  const auto local = for_each_option(name, [&](const rpc::RememberedOption& option) {
+    rpc::SetOption set{option.level, option.name, rpc::OptionValue(option.value)};
+    const auto answer = client::ask({fresh->name, set});
+    if (answer && answer->reply.kind == Kind::NotOurs) {
+      real().setsockopt(fresh->descriptor.get(), option.level, option.name, option.value.data(),
+                        static_cast<socklen_t>(option.value.size()));
+    }
+  });
+  if (!local) return failure(local.error());
+  const SocketName fresh_name = fresh->name;
+  if (const auto done = replace_fd(fd, std::move(fresh->descriptor)); !done) {
+    return failure(done.error());
+  }
+  return fresh_name;
+}
+
+}  // namespace ztshim
