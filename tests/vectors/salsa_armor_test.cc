@@ -26,6 +26,11 @@ PacketKeys keys_for(const Bytes& key) {
 
 Bytes file_key() { return hex_bytes(file("salsa_armor.json").at("key")); }
 
+TEST(SalsaFileKey, is_the_first_part_of_the_agreed_key) {
+  EXPECT_EQ(to_hex(file_key()),
+            file("salsa_armor.json").at("agreed_key_48").get<std::string>().substr(0, 64));
+}
+
 VECTOR_SUITE(SalsaArmor, "salsa_armor.json", "armor");
 
 TEST_P(SalsaArmor, seals_to_the_recorded_bytes) {
