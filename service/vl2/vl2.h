@@ -1,12 +1,12 @@
-// VL2 as its users see it: the virtual Ethernet networks this node has joined. Sans-I/O; a client of
-// VL1 and its UpperLayer.
+// VL2 as its users see it: the virtual Ethernet networks this node has joined. Sans-I/O; a client
+// of VL1 and its UpperLayer.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/bytes.h"
@@ -16,9 +16,12 @@
 #include "service/vl1/outbox.h"
 #include "service/vl1/vl1.h"
 #include "service/wire/mac.h"
+#include "service/wire/network_config_dictionary.h"
 #include "service/wire/network_id.h"
 
 namespace ztshim::vl2 {
+
+using ztshim::ManagedRoute;  // target, via (empty: on-link)
 
 // vl2 10.1, by their names on the local API.
 enum class NetworkStatus : std::uint8_t {
@@ -32,16 +35,11 @@ enum class NetworkStatus : std::uint8_t {
 };
 std::string_view name_of(NetworkStatus status);
 
-struct ManagedRoute {
-  IpPrefix target;
-  IpAddress via;  // empty: on-link
-  auto operator<=>(const ManagedRoute&) const = default;
-};
-
 // networks.d/<id>.local.conf (vl2 10.4).
 struct LocalSettings {
   bool allow_managed = true, allow_global = false, allow_default = false, allow_dns = false;
-  std::vector<IpPrefix> managed_within;  // non-empty: managed addresses and routes only inside these
+  std::vector<IpPrefix>
+      managed_within;  // non-empty: managed addresses and routes only inside these
 };
 
 // What the rest of the world needs to know of a joined network. Addresses and routes are those that
@@ -60,6 +58,7 @@ struct NetworkInfo {
   std::string dns_domain;
   std::vector<IpAddress> dns_servers;
   std::vector<MulticastGroup> subscriptions;
+  bool operator==(const NetworkInfo&) const = default;
 };
 
 // Every frame or credential that is refused raises exactly one.
@@ -76,8 +75,8 @@ class ConfigAuthority {
   struct Request {
     NetworkId network;
     const Identity& member;
-    PacketId id;                // 0 when asked by our own node
-    ByteView metadata;          // dictionary
+    PacketId id;                       // 0 when asked by our own node
+    ByteView metadata;                 // dictionary
     std::optional<Endpoint> physical;  // only when it came directly
   };
   virtual ~ConfigAuthority() = default;
@@ -98,6 +97,7 @@ class Vl2 final : public vl1::UpperLayer {
   // `cached` is the content of networks.d/<id>.conf, if any. Joining twice changes nothing.
   void join(Now now, NetworkId network, ByteView cached, LocalSettings settings, Outbox& out);
   void leave(Now now, NetworkId network, Outbox& out);
+  void set_settings(Now now, NetworkId network, LocalSettings settings, Outbox& out);
   std::vector<NetworkId> networks() const;
   std::optional<NetworkInfo> info(NetworkId network) const;
   // Groups the host stack joined on the interface besides those VL2 knows (vl2 1.5, 3).
@@ -116,6 +116,8 @@ class Vl2 final : public vl1::UpperLayer {
   // A configuration for this node, as a dictionary (not signed: it never left the node).
   void apply_own_config(Now now, NetworkId network, ByteView dictionary, Outbox& out);
   void deny_own_config(Now now, NetworkId network, ErrorCode code, Outbox& out);
+  // Credentials (payload of NETWORK_CREDENTIALS): revocations concern its node as well.
+  void accept_own_credentials(Now now, ByteView credentials, Outbox& out);
 
   void on_deadline(Now now, Outbox& out);
   Time next_deadline() const;

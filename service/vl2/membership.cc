@@ -1,0 +1,227 @@
+// Who is let in: the gate in front of frames, our credentials shown to others, theirs taken from
+// whoever brings them. Notes: vl2 5, 6.
+#include <algorithm>
+
+#include "common/log.h"
+#include "service/vl2/constants.h"
+#include "service/vl2/engine.h"
+#include "service/wire/messages/error.h"
+
+namespace ztshim::vl2 {
+
+IdentityLookup Vl2::Engine::identities() const {
+  return [vl1 = vl1_](Address address) -> const Identity* {
+    return address == vl1->address() ? &vl1->identity() : vl1->identity_of(address);
+  };
+}
+
+bool Vl2::Engine::gate(Now now, Network& network, const Identity& peer, Outbox& out) {
+  if (!network.admits(now.time, peer)) return false;
+  Member* member = network.find(peer.address());
+  if (member != nullptr && now.time - member->last_like >= kLikeEvery) {
+    member->last_like = now.time;
+    announce_all(now, network, peer.address(), out);
+  }
+  return true;
+}
+
+// The sender is told what is missing; if it answers soon, nothing is lost.
+void Vl2::Engine::hold_for_credentials(Now now, const Incoming& packet, Network& network,
+                                       Outbox& out) {
+  ++counters_.no_certificate;
+  hold(now, packet, network.id(), Address());
+  if (next_complaint_ == kNever) {
+    next_complaint_ = now.time + kNeedCredentialsEvery;
+    arm(next_complaint_);
+  }
+  const std::uint64_t key =
+      vl1::mixed(gate_salt_ ^ packet.source.address().number() ^ vl1::mixed(network.id().number()));
+  if (!complaint_gate_.enter(key, now.time, kNeedCredentialsEvery)) return;
+  vl1_->reply_error(now, packet, ErrorCode::NeedMembershipCertificate,
+                    write(NetworkError{network.id(), {}}), out);
+}
+
+// The first complaint, or the answer to it, may have been lost.
+void Vl2::Engine::complain_again(Now now, Outbox& out) {
+  held_.expire(now.time);
+  next_complaint_ = held_.empty() ? kNever : now.time + kNeedCredentialsEvery;
+  for (const HeldPacket& packet : held_.all()) {
+    if (!packet.network) {
+      vl1_->request_identity(now, packet.signer, out);
+      continue;
+    }
+    const std::uint64_t key =
+        vl1::mixed(gate_salt_ ^ packet.source.number() ^ vl1::mixed(packet.network.number()));
+    if (!complaint_gate_.enter(key, now.time, kNeedCredentialsEvery)) continue;
+    vl1_->send_error(now, packet.source, packet.verb, packet.id,
+                     ErrorCode::NeedMembershipCertificate, write(NetworkError{packet.network, {}}),
+                     out);
+  }
+}
+
+void Vl2::Engine::push_credentials(Now now, Network& network, Address to, Member& member,
+                                   Outbox& out) {
+  member.last_push = now.time;
+  for (const Bytes& payload : network.credential_packets()) {
+    send(now, to, Verb::NetworkCredentials, payload, true, out);
+  }
+}
+
+void Vl2::Engine::push_credentials_if_needed(Now now, Network& network, Address to, Outbox& out) {
+  Member* member = network.member(now.time, to);
+  if (member == nullptr) return;
+  if (member->last_push < network.last_config() || now.time - member->last_push > kPushEvery) {
+    push_credentials(now, network, to, *member, out);
+  }
+}
+
+vl1::Verdict Vl2::Engine::on_need_credentials(Now now, NetworkId id, Address peer, Outbox& out) {
+  Network* network = find(id);
+  if (network == nullptr || network->credential_packets().empty()) return Verdict::Done;
+  Member* member = network->member(now.time, peer);
+  if (member == nullptr) return Verdict::Done;
+  if (member->last_push < network->last_config() || now.time - member->last_push > kPushOnRequest) {
+    push_credentials(now, *network, peer, *member, out);
+  }
+  return Verdict::Done;
+}
+
+struct Vl2::Engine::Intake {
+  Address sender;        // who brought them; reserved: our own controller
+  bool trusted = false;  // something of a network we are in was accepted
+  Address missing;       // an identity without which a signature cannot be checked
+  std::vector<std::pair<NetworkId, Address>> admitted;  // whose standing may have changed
+  std::vector<std::pair<NetworkId, Revocation>> to_flood;
+};
+
+template <typename Credential>
+void Vl2::Engine::take(Now now, const Credential& credential, NetworkId id, Address holder,
+                       Intake& intake) {
+  Network* network = find(id);
+  if (network == nullptr) {
+    ++counters_.not_joined;
+    return;
+  }
+  // Nobody gets a place in the table before a signature has spoken for it.
+  Member* member = network->find(holder);
+  CredentialStore fresh;
+  CredentialStore& store = member != nullptr ? member->credentials : fresh;
+  const Acceptance result = store.accept(credential, network->controller(), identities());
+  switch (result) {
+    case Acceptance::New:
+      if (member == nullptr) {
+        member = network->member(now.time, holder);
+        if (member == nullptr) return;
+        member->credentials = std::move(fresh);
+      }
+      intake.trusted = intake.trusted || network->config() != nullptr;
+      intake.admitted.emplace_back(id, holder);
+      if constexpr (std::is_same_v<Credential, Revocation>) {
+        if (credential.is_fast()) intake.to_flood.emplace_back(id, credential);
+        log(LogArea::Vl2, LogLevel::Info, "net={} peer={} revoked up to {}", id.text(),
+            holder.text(), credential.threshold);
+      }
+      return;
+    case Acceptance::Redundant:
+      intake.trusted = intake.trusted || network->config() != nullptr;
+      return;
+    case Acceptance::Rejected:
+      ++counters_.stale_credential;
+      log(LogArea::Vl2, LogLevel::Debug, "net={} peer={} credential of {} refused", id.text(),
+          intake.sender.text(), holder.text());
+      return;
+    case Acceptance::SignerUnknown:
+      intake.missing = network->controller();
+      if constexpr (std::is_same_v<Credential, Capability>) {
+        for (const Capability::Link& link : credential.custody) {
+          if (identities()(link.from) == nullptr) intake.missing = link.from;
+        }
+      }
+      return;
+  }
+}
+
+void Vl2::Engine::take_all(Now now, const NetworkCredentials& credentials, Intake& intake) {
+  for (const Membership& c : credentials.memberships) {
+    take(now, c, c.network(), c.issued_to(), intake);
+  }
+  for (const Capability& c : credentials.capabilities) {
+    take(now, c, c.network, c.issued_to(), intake);
+  }
+  for (const Tag& c : credentials.tags) take(now, c, c.network, c.issued_to, intake);
+  for (const Revocation& c : credentials.revocations) take(now, c, c.network, c.target, intake);
+  for (const Ownership& c : credentials.ownerships) take(now, c, c.network, c.issued_to, intake);
+}
+
+void Vl2::Engine::after_intake(Now now, const Intake& intake, Outbox& out) {
+  for (const auto& [id, revocation] : intake.to_flood) {
+    if (Network* network = find(id)) flood(now, *network, revocation, intake.sender, out);
+  }
+  if (held_.empty()) return;
+  for (const auto& [id, member] : intake.admitted) {
+    retry(now, held_.take(id, member), out);
+  }
+}
+
+void Vl2::Engine::flood(Now now, Network& network, const Revocation& revocation, Address except,
+                        Outbox& out) {
+  NetworkCredentials packet;
+  packet.revocations = {revocation};
+  Bytes payload;
+  Writer writer(payload);
+  packet.write(writer);
+  for (const auto& [address, member] : network.members()) {
+    if (address == except || address == revocation.signed_by || address == own()) continue;
+    send(now, address, Verb::NetworkCredentials, payload, false, out);
+  }
+}
+
+vl1::Verdict Vl2::Engine::on_credentials(Now now, const Incoming& packet, bool is_retry,
+                                         Outbox& out) {
+  const Address sender = packet.source.address();
+  // Controllers are exempt: a revocation must not be lost because it followed a renewal (15.7).
+  const bool is_controller =
+      std::any_of(networks_.begin(), networks_.end(),
+                  [sender](const auto& entry) { return entry.second->controller() == sender; });
+  if (!is_retry && !is_controller &&
+      !credentials_gate_.enter(vl1::mixed(gate_salt_ ^ sender.number()), now.time,
+                               kCredentialsGate)) {
+    ++counters_.rate_limited;
+    return Verdict::Ignored;
+  }
+  const auto credentials = NetworkCredentials::parse(packet.payload);
+  if (!credentials) {
+    ++counters_.malformed;
+    return Verdict::Done;
+  }
+  Intake intake;
+  intake.sender = sender;
+  take_all(now, *credentials, intake);
+  if (intake.missing) {
+    vl1_->request_identity(now, intake.missing, out);
+    if (!is_retry) hold(now, packet, NetworkId(), intake.missing);
+  }
+  after_intake(now, intake, out);
+  return intake.trusted ? Verdict::Trusted : Verdict::Done;
+}
+
+void Vl2::Engine::accept_own_credentials(Now now, ByteView payload, Outbox& out) {
+  const auto credentials = NetworkCredentials::parse(payload);
+  if (!credentials) return;
+  Intake intake;
+  intake.sender = own();
+  take_all(now, *credentials, intake);
+  after_intake(now, intake, out);
+}
+
+// A certificate inside a frame (deprecated).
+void Vl2::Engine::accept_inline(Now now, Network& network, const Membership& membership,
+                                Outbox& out) {
+  if (membership.network() != network.id()) return;
+  Intake intake;
+  take(now, membership, network.id(), membership.issued_to(), intake);
+  if (intake.missing) vl1_->request_identity(now, intake.missing, out);
+  after_intake(now, intake, out);
+}
+
+}  // namespace ztshim::vl2
