@@ -188,6 +188,9 @@ void get(MessageReader& in, Join& body) { body.network = in.be<std::uint64_t>();
 void put(SpanWriter& out, const Leave& body) { out.be(body.network); }
 void get(MessageReader& in, Leave& body) { body.network = in.be<std::uint64_t>(); }
 
+void put(SpanWriter& out, const Administer& body) { out.sized(body.request); }
+void get(MessageReader& in, Administer& body) { read_sized(in, body.request); }
+
 template <typename Empty>
 requires std::is_empty_v<Empty>
 void put(SpanWriter&, const Empty&) {}

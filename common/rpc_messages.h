@@ -64,6 +64,7 @@ enum class Op : std::uint16_t {
   Status,
   Join,
   Leave,
+  Administer,
 };
 
 enum class Side : std::uint8_t { Local, Peer };
@@ -163,10 +164,17 @@ struct Leave {
   std::uint64_t network = 0;
   bool operator==(const Leave&) const = default;
 };
+// What only the command line asks: one JSON object. Reply: a memfd holding the JSON answer, which
+// says itself whether it went well.
+struct Administer {
+  static constexpr Op kOp = Op::Administer;
+  InlineBytes<kMaxOptionSize> request;
+  bool operator==(const Administer&) const = default;
+};
 
 using Body = std::variant<Hello, CreateSocket, Bind, Connect, Listen, ReturnConnection, Shutdown,
                           GetName, TakeError, GetOption, SetOption, RememberedOptions, UnsentBytes,
-                          WaitReady, Status, Join, Leave>;
+                          WaitReady, Status, Join, Leave, Administer>;
 struct Request {
   SocketName socket;  // zeroes where the request is about no socket
   Body body;

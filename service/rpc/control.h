@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "common/result.h"
 #include "common/rpc_messages.h"
@@ -23,6 +24,8 @@ class Control {
   // Joining a joined network and leaving one that was not joined are no errors. EIO: not stored.
   virtual Result<void> join(std::uint64_t network) = 0;
   virtual Result<void> leave(std::uint64_t network) = 0;
+  // A JSON object from the command line; the answer is one too, with "error" when it failed.
+  virtual std::string administer(std::string_view request) = 0;
 };
 
 }  // namespace ztshim::rpc

@@ -183,6 +183,11 @@ class Handler {
   Answer operator()(const Leave& request) const {
     return {to_reply(control_.leave(request.network)), {}};
   }
+  Answer operator()(const Administer& request) const {
+    auto file = to_memfd(control_.administer(as_text(request.request.view())));
+    if (!file) return {Reply::failed(file.error()), {}};
+    return {Reply::of(Kind::Done), std::move(*file)};
+  }
 
  private:
   int domain() const {
@@ -206,7 +211,8 @@ class Handler {
 bool is_about_socket(const Body& body) {
   return !std::holds_alternative<Hello>(body) && !std::holds_alternative<CreateSocket>(body) &&
          !std::holds_alternative<WaitReady>(body) && !std::holds_alternative<Status>(body) &&
-         !std::holds_alternative<Join>(body) && !std::holds_alternative<Leave>(body);
+         !std::holds_alternative<Join>(body) && !std::holds_alternative<Leave>(body) &&
+         !std::holds_alternative<Administer>(body);
 }
 
 }  // namespace

@@ -33,6 +33,7 @@ std::vector<Request> all_requests() {
       {{}, Status{Section::Sockets}},
       {{}, Join{0x8056c2e21c000001}},
       {{}, Leave{0x8056c2e21c000001}},
+      {{}, Administer{OptionValue(value)}},
   };
 }
 
@@ -95,7 +96,8 @@ TEST(RpcRequests, WithMoreThanTheirLayoutAreRefused) {
 }
 
 TEST(RpcRequests, OfUnknownKindAreRefused) {
-  for (const std::uint16_t op : {std::uint16_t{0}, std::uint16_t{18}, std::uint16_t{0xffff}}) {
+  constexpr auto kNext = static_cast<std::uint16_t>(std::variant_size_v<Body> + 1);
+  for (const std::uint16_t op : {std::uint16_t{0}, kNext, std::uint16_t{0xffff}}) {
     Bytes message = serialized(Request{{}, WaitReady{}});
     message[0] = static_cast<std::uint8_t>(op >> 8);
     message[1] = static_cast<std::uint8_t>(op);
