@@ -8,9 +8,11 @@
 namespace ztshim {
 
 enum class ParseError : std::uint8_t {
-  Truncated,  // a field would end behind the last byte
-  BadValue,   // a field says what the protocol forbids
-  TooMany,    // a list is longer than the protocol allows
+  // A field would end behind the last byte, or nothing behind it can be found because it is of an
+  // unknown form: an address or identity of unknown type, a signature that is none.
+  Truncated,
+  BadValue,  // a field says what the protocol forbids
+  TooMany,   // a list is longer than the protocol allows
 };
 
 constexpr std::string_view name_of(ParseError error) {

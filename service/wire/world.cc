@@ -41,6 +41,7 @@ Result<WorldRoot, ParseError> read_root(Reader& in) {
 // An identity that has these keys and no address of its own.
 std::optional<Identity> identity_of_keys(ByteView public_key, ByteView private_key) {
   Bytes form;
+  form.reserve(2 * Identity::kWireSize);  // no copies of the private part left behind by growing
   Writer out(form);
   Address().write(out);
   out.be(std::uint8_t{0}).bytes(public_key);
