@@ -1,10 +1,9 @@
-// The network controller: keeps networks and their members, decides who may join, assigns addresses,
-// signs configurations and credentials. Sans-I/O; records go out as StoredObjects and come back as
-// their contents. Notes: controller.md.
+// The network controller: keeps networks and their members, decides who may join, assigns
+// addresses, signs configurations and credentials. Sans-I/O; records go out as StoredObjects and
+// come back as their contents. Notes: controller.md.
 #pragma once
 
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -47,6 +46,10 @@ class Controller final : public vl2::ConfigAuthority {
   // ---- vl2::ConfigAuthority
   void on_config_request(Now now, const Request& request, Outbox& out) override;
   bool is_authorized(Now now, NetworkId network, Address member) const override;
+
+  // Revocations are sent twice.
+  void on_deadline(Now now, Outbox& out);
+  Time next_deadline() const;
 
  private:
   class Impl;

@@ -1,10 +1,9 @@
-// The whole ZeroTier node: VL1, VL2 and the controller behind one face. It never blocks, never reads a
-// clock, never touches a descriptor or a file. What it wants done is in the Outbox.
+// The whole ZeroTier node: VL1, VL2 and the controller behind one face. It never blocks, never
+// reads a clock, never touches a descriptor or a file. What it wants done is in the Outbox.
 #pragma once
 
 #include <memory>
-#include <optional>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include "common/time.h"
@@ -15,7 +14,8 @@
 
 namespace ztshim {
 
-// All that is handed in at the start: identity, stored objects, settings. Randomness comes beside it.
+// All that is handed in at the start: identity, stored objects, settings. Randomness comes beside
+// it.
 struct Environment {
   vl1::Config vl1;  // identity, planet, moons, cached peers
   struct StoredNetwork {
@@ -25,7 +25,7 @@ struct Environment {
   };
   std::vector<StoredNetwork> networks;
   bool run_controller = false;
-  std::vector<Bytes> controller_networks;                        // contents of the files
+  std::vector<Bytes> controller_networks;  // contents of the files
   std::vector<std::pair<NetworkId, Bytes>> controller_members;
 };
 
@@ -51,6 +51,8 @@ class Node {
   controller::Controller* controller() { return controller_.get(); }
 
  private:
+  void load_records(const Environment& environment);
+
   RandomSource& random_;
   std::unique_ptr<vl2::Vl2> vl2_;
   std::unique_ptr<controller::Controller> controller_;
