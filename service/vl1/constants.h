@@ -39,6 +39,14 @@ inline constexpr Duration kSilenceCap{140'000};  // silence counts at most so mu
 // just under the 30 s after which common NATs forget.
 inline constexpr Duration kRootMapping{25'000};
 
+// Ours: a root that greets us may be trying a path it has not learned, and does so at most once per
+// kConfirmPath when it hears from us. Should our answer be lost it gets another occasion after
+// this.
+inline constexpr Duration kReassureRoot{1'200};
+// Ours: a root that has not answered a question for so long is passed over while another one lives.
+// Three WHOIS retries, and longer than any sane round trip.
+inline constexpr Duration kRootAnswers{1'600};
+
 // ---- queues. Protocol: 5 s is longer than any WHOIS that will be answered.
 inline constexpr Duration kWhoisRetry{500};
 inline constexpr Duration kQueueTime{5'000};

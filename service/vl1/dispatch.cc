@@ -32,7 +32,7 @@ void Dispatch::on_packet(Now now, const Arrival& arrival, MutableBytes packet, O
     ++core_.counters.malformed;
     return;
   }
-  measured_ms_ = -1;
+  answers_.reset();
   if (header->suite() == Suite::Poly1305None && header->verb() == Verb::Hello) {
     Peer* peer = greeting_.on_hello(now, arrival, packet, out);
     if (peer == nullptr) return;
@@ -126,12 +126,11 @@ Verdict Dispatch::on_ok(Now now, const Opened& packet, Outbox& out) {
     ++core_.counters.unexpected_ok;
     return Verdict::Ignored;
   }
+  answers_ = sent;
   if (sent->verb == Verb::Hello) {
     if (!greeting_.on_ok_hello(now, packet.peer, packet.arrival, ok->body, packet.hops, out)) {
       return Verdict::Ignored;
     }
-    // By our own note of the time, not the echoed one: the wall clock may have been set since.
-    measured_ms_ = static_cast<int>((now.time - sent->when).count());
     return Verdict::Done;
   }
   if (sent->verb == Verb::Whois) {
@@ -199,6 +198,7 @@ void Dispatch::received(Now now, const Opened& packet, bool trusted, Outbox& out
   Peer& peer = packet.peer;
   const bool was_active = peer.is_active(now.time);
   peer.last_receive = now.time;
+  peer.asked_since = kNever;
   if (is_nontrivial(packet.verb)) peer.last_nontrivial = now.time;
   if (trusted) {
     peer.last_trust = now.time;
@@ -206,13 +206,18 @@ void Dispatch::received(Now now, const Opened& packet, bool trusted, Outbox& out
       path->last_trust = now.time;
     }
   }
-  if (packet.hops == 0) on_direct(now, packet, out);
+  if (packet.hops == 0) {
+    on_direct(now, packet, out);
+    if (packet.verb == Verb::Hello) keepalive_.greeted_by(now, peer);
+  }
   if (!was_active && peer.is_active(now.time)) keepalive_.arm(peer, now.time);
   if (peer.has_trust(now.time)) nat_.push(now, peer, packet.arrival, packet.hops, out);
 }
 
 // A place becomes a path only when it has answered one of our packets: anybody can replay a packet
-// of the peer's from elsewhere.
+// of the peer's from elsewhere. An answer from another place than the one we asked may be replayed
+// as well (or the peer may have several addresses), so it makes us ask there. Notes: vl1-behaviour
+// 6, 2; the latter is stricter than the reference.
 void Dispatch::on_direct(Now now, const Opened& packet, Outbox& out) {
   Peer& peer = packet.peer;
   const PathKey key(packet.arrival);
@@ -225,20 +230,24 @@ void Dispatch::on_direct(Now now, const Opened& packet, Outbox& out) {
     // One path per remote IP and local socket: NATs with several mappings would make it flap.
     if (std::any_of(peer.paths.begin(), peer.paths.end(), is_live_twin)) return;
     if (!core_.may_be_path(peer.address(), key.remote)) return;
-    if (packet.verb != Verb::Ok) {
-      const std::uint64_t place = core_.salted(key.hash() * 31 + peer.address().number());
-      if (!confirmations_.enter(place, now.time, kConfirmPath)) return;
-      return greeting_.hello(now, peer, key.socket, key.remote, out);
-    }
+    if (!answers_ || answers_->where != key.remote) return confirm(now, peer, key, out);
     entry = &core_.topology.learn_path(peer, key, now.time);
     core_.route_appeared = true;
     log(LogArea::Vl1, LogLevel::Debug, "peer={} path={} learned: it answered",
         peer.address().text(), key.remote.text());
-    if (measured_ms_ >= 0) entry->path->measured(measured_ms_);
-    return keepalive_.arm(peer, now.time);
+    keepalive_.arm(peer, now.time);
   }
   entry->last_authentic = now.time;
-  if (measured_ms_ >= 0) entry->path->measured(measured_ms_);
+  if (answers_ && answers_->verb == Verb::Hello) {
+    // By our own note of the time, not the echoed one: the wall clock may have been set since.
+    entry->path->measured(static_cast<int>((now.time - answers_->when).count()));
+  }
+}
+
+void Dispatch::confirm(Now now, Peer& peer, const PathKey& place, Outbox& out) {
+  const std::uint64_t key = core_.salted(place.hash() * 31 + peer.address().number());
+  if (!confirmations_.enter(key, now.time, kConfirmPath)) return;
+  greeting_.hello(now, peer, place.socket, place.remote, out);
 }
 
 }  // namespace ztshim::vl1

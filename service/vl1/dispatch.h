@@ -2,6 +2,8 @@
 // brings about. Notes: vl1-packets 7, vl1-behaviour 6.
 #pragma once
 
+#include <optional>
+
 #include "service/vl1/core.h"
 #include "service/vl1/exchange.h"
 #include "service/vl1/greeting.h"
@@ -48,6 +50,7 @@ class Dispatch {
   // The packet counts: times, paths, pushes (vl1-behaviour 6).
   void received(Now now, const Opened& packet, bool trusted, Outbox& out);
   void on_direct(Now now, const Opened& packet, Outbox& out);
+  void confirm(Now now, Peer& peer, const PathKey& place, Outbox& out);
 
   Core& core_;
   Sender& sender_;
@@ -58,7 +61,8 @@ class Dispatch {
   // Forgetful tables: who makes up sources for his packets must not close the gate for others.
   GateTable<OnCollision::Forget> echoes_{kGateSlots};
   GateTable<OnCollision::Forget> confirmations_{kGateSlots};
-  int measured_ms_ = -1;  // round trip that the packet at hand has shown, -1: none
+  // What the packet at hand answers, when it is an OK that we expected.
+  std::optional<ExpectedReplies::Sent> answers_;
   Bytes decompressed_;
 };
 

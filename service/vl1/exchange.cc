@@ -118,12 +118,13 @@ void Exchange::ask_again(Now now, Outbox& out) {
   for (const Address address : core_.lookups.all(now.time)) ask(now, address, out);
 }
 
-void Exchange::on_deadline(Now now, Outbox& out) {
-  if (core_.lookups.deadline() <= now.time) {
-    for (const Address address : core_.lookups.due(now.time)) ask(now, address, out);
-  }
+bool Exchange::on_deadline(Now now, Outbox& out) {
   core_.outgoing.expire(now.time);
   core_.incoming.expire(now.time);
+  if (core_.lookups.deadline() > now.time) return false;
+  const std::vector<Address> again = core_.lookups.due(now.time);
+  for (const Address address : again) ask(now, address, out);
+  return !again.empty();
 }
 
 Time Exchange::deadline() const {

@@ -26,7 +26,8 @@ class Exchange {
   // A way to somewhere has opened: whatever waited for it is tried again.
   void retry(Now now, Outbox& out);
   void ask_again(Now now, Outbox& out);  // also without regard to the time of the last question
-  void on_deadline(Now now, Outbox& out);
+  // True when a WHOIS was repeated: the root does not know, or does not hear us.
+  bool on_deadline(Now now, Outbox& out);
   Time deadline() const;
 
  private:

@@ -5,9 +5,9 @@
 namespace ztshim::vl1 {
 namespace {
 
-// The same capacity for both kinds: 1024 requests in kExpectedReplyTime is far more than a node
-// has open; of answers to frames only the latest matter.
-constexpr std::size_t kSets = 128;
+// The same capacity for both kinds: 512 requests in kExpectedReplyTime is more than a node has
+// open; of answers to frames only the latest matter.
+constexpr std::size_t kSets = 64;
 constexpr std::size_t kWays = 8;
 
 std::size_t set_of(PacketId id) { return static_cast<std::size_t>(id.number() >> 32) % kSets; }
@@ -45,7 +45,7 @@ bool ExpectedReplies::may_be_answered(Verb verb) {
   return false;
 }
 
-void ExpectedReplies::expect(PacketId id, Address to, Verb verb, Time now) {
+void ExpectedReplies::expect(PacketId id, Address to, Verb verb, const Endpoint& where, Time now) {
   Table& table = is_per_frame(verb) ? per_frame_ : requests_;
   if (table.entries.empty()) {
     table.entries.resize(kSets * kWays);
@@ -53,7 +53,8 @@ void ExpectedReplies::expect(PacketId id, Address to, Verb verb, Time now) {
   }
   const std::size_t set = set_of(id);
   std::uint8_t& way = table.next[set];
-  table.entries[set * kWays + way] = {id, to.number() << 8 | static_cast<std::uint8_t>(verb), now};
+  table.entries[set * kWays + way] = {id, to.number() << 8 | static_cast<std::uint8_t>(verb), now,
+                                      where};
   way = static_cast<std::uint8_t>((way + 1) % kWays);
 }
 
@@ -72,7 +73,7 @@ std::optional<ExpectedReplies::Sent> ExpectedReplies::match(PacketId id, Address
   if (entry == nullptr) entry = find(per_frame_, id);
   if (entry == nullptr || entry->to_and_verb >> 8 != from.number()) return std::nullopt;
   if (now - entry->when > kExpectedReplyTime) return std::nullopt;
-  return Sent{static_cast<Verb>(entry->to_and_verb & 0xff), entry->when};
+  return Sent{static_cast<Verb>(entry->to_and_verb & 0xff), entry->when, entry->where};
 }
 
 }  // namespace ztshim::vl1

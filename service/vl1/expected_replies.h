@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "common/endpoint.h"
 #include "common/time.h"
 #include "service/crypto/address.h"
 #include "service/wire/packet.h"
@@ -20,12 +21,13 @@ class ExpectedReplies {
   struct Sent {
     Verb verb = Verb::Nop;
     Time when = kLongAgo;
+    Endpoint where;
   };
 
   // May a packet of this verb be answered by OK? Others need not be remembered.
   static bool may_be_answered(Verb verb);
   // Call with the ID as it is on the wire, that is after sealing.
-  void expect(PacketId id, Address to, Verb verb, Time now);
+  void expect(PacketId id, Address to, Verb verb, const Endpoint& where, Time now);
   // What was sent under this ID to this node, unless that was too long ago. An answer may come
   // several times (one per copy of a HELLO), so nothing is removed.
   std::optional<Sent> match(PacketId id, Address from, Time now) const;
@@ -35,6 +37,7 @@ class ExpectedReplies {
     PacketId id;
     std::uint64_t to_and_verb = 0;
     Time when = kLongAgo;
+    Endpoint where;
   };
   struct Table {
     std::vector<Entry> entries;

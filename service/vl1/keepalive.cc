@@ -36,6 +36,12 @@ void Keepalive::greet_roots_anew(Now now, Outbox& out) {
   }
 }
 
+void Keepalive::greeted_by(Now now, Peer& peer) {
+  if (!core_.roots.contains(peer.address())) return;
+  peer.reassure_at = now.time + kReassureRoot;
+  arm(peer, now.time);
+}
+
 void Keepalive::greet_now(Now now, Peer& peer, Outbox& out) {
   if (!has_path(peer, now.time)) {
     greeting_.hello_through_root(now, peer, out);
@@ -89,21 +95,42 @@ void Keepalive::tend_root(Now now, Peer& peer, const Roots::Root& root, Outbox& 
     keep_alive(now, peer, kKeepaliveIdle, out);
     return greet_endpoints(now, peer, root, Families::Missing, out);
   }
+  if (now.time >= peer.reassure_at) {
+    peer.reassure_at = kNever;
+    return question(now, peer, out);
+  }
   if (peer.is_active(now.time)) return keep_alive(now, peer, kKeepaliveIdle, out);
 
-  // The way to the root that relays for us stays open. When the last such probe was not answered
-  // the root may have been restarted and not know us any more (it ignores ECHO then), or have
-  // moved: greet it wherever it is listed.
+  // A root that left a question unanswered may have been restarted and not know us any more (it
+  // ignores ECHO then), or have moved: greet it wherever it is listed.
   const Path& path = *best_path(peer, now.time)->path;
-  if (core_.roots.best(core_.topology, now.time) != &peer) return;
-  if (now.time - path.last_send < kRootMapping) return;
-  if (peer.last_receive < peer.last_probe) {
+  if (peer.leaves_unanswered(now.time) && now.time - peer.last_attempt >= kRootMapping) {
+    peer.last_attempt = now.time;
     greeting_.hello(now, peer, path.key.socket, path.key.remote, out);
-    greet_endpoints(now, peer, root, Families::All, out);
-  } else {
-    greeting_.probe(now, peer, path.key.socket, path.key.remote, Greeting::Probe::Light, out);
+    return greet_endpoints(now, peer, root, Families::All, out, path.key.remote);
   }
-  peer.last_probe = now.time;
+  // The way to the one that relays for us stays open, and is known to work.
+  if (core_.roots.best(core_.topology, now.time) != &peer) return;
+  if (now.time >= mapping_due(peer, path)) question(now, peer, out);
+}
+
+void Keepalive::question_best_root(Now now, Outbox& out) {
+  Peer* root = core_.roots.best(core_.topology, now.time);
+  if (root == nullptr || !has_path(*root, now.time)) return;
+  if (now.time - root->last_receive < kWhoisRetry) return;
+  if (now.time - root->last_question >= kQueueTime) question(now, *root, out);
+  arm(*root, now.time);
+}
+
+void Keepalive::question(Now now, Peer& root, Outbox& out) {
+  const PathKey key = best_path(root, now.time)->path->key;
+  root.asked(now.time);
+  greeting_.probe(now, root, key.socket, key.remote, Greeting::Probe::Light, out);
+}
+
+// Traffic in one direction alone keeps the mapping, but does not show that anybody is there.
+Time Keepalive::mapping_due(const Peer& root, const Path& path) {
+  return std::max(root.last_question, std::min(path.last_send, path.last_receive)) + kRootMapping;
 }
 
 void Keepalive::tend_contact(Now now, Peer& peer, Outbox& out) {
@@ -125,8 +152,8 @@ void Keepalive::keep_alive(Now now, Peer& peer, Duration idle, Outbox& out) {
 }
 
 void Keepalive::greet_endpoints(Now now, Peer& peer, const Roots::Root& root, Families families,
-                                Outbox& out) {
-  bool sent = false;
+                                Outbox& out, const Endpoint& except) {
+  bool sent = static_cast<bool>(except);
   for (const IpFamily family : {IpFamily::V4, IpFamily::V6}) {
     if (families == Families::Missing && has_usable_path(peer, family, now.time)) {
       sent = true;
@@ -134,7 +161,7 @@ void Keepalive::greet_endpoints(Now now, Peer& peer, const Roots::Root& root, Fa
     }
     std::vector<Endpoint> candidates;
     for (const Endpoint& endpoint : root.endpoints) {
-      if (endpoint.ip.family() == family) candidates.push_back(endpoint);
+      if (endpoint.ip.family() == family && endpoint != except) candidates.push_back(endpoint);
     }
     if (candidates.empty()) continue;
     const Endpoint& chosen = candidates[core_.random.below(candidates.size())];
@@ -208,11 +235,16 @@ Time Keepalive::next_deadline(const Peer& peer, Time now) const {
 Time Keepalive::next_for_root(const Peer& peer, Time now) const {
   const PeerPath* best = best_path(peer, now);
   if (best == nullptr) return peer.last_attempt + kPingCheck;
-  Time next = peer.last_full_hello + kRootFullPing;
+  Time next = std::min(peer.last_full_hello + kRootFullPing, peer.reassure_at);
   if (peer.is_alive(now)) next = std::min(next, peer.last_receive + kPeerTimeout);
+  if (peer.leaves_unanswered(now)) {
+    next = std::min(next, peer.last_attempt + kRootMapping);
+  } else if (peer.asked_since != kNever) {
+    next = std::min(next, peer.asked_since + kRootAnswers);
+  }
   // Which root is the best may change without notice; the others are looked at as often.
   const bool relays = core_.roots.best(core_.topology, now) == &peer;
-  return std::min(next, (relays ? best->path->last_send : now) + kRootMapping);
+  return std::min(next, relays ? mapping_due(peer, *best->path) : now + kRootMapping);
 }
 
 bool Keepalive::is_online(Time now) const {

@@ -26,6 +26,10 @@ class Keepalive {
   void greet_roots(Now now, Outbox& out);
   // Our sockets have changed: the roots learn of the new ones.
   void greet_roots_anew(Now now, Outbox& out);
+  // Makes sure that the root that relays for us is still there, unless it was heard just now.
+  void question_best_root(Now now, Outbox& out);
+  // A HELLO came directly from this peer.
+  void greeted_by(Now now, Peer& peer);
   // HELLO to this peer by every way there is, outside of its schedule.
   void greet_now(Now now, Peer& peer, Outbox& out);
   // Writes down what is known of a peer, if that is worth it.
@@ -45,13 +49,16 @@ class Keepalive {
  private:
   void tend(Now now, Address address, Outbox& out);
   void tend_root(Now now, Peer& peer, const Roots::Root& root, Outbox& out);
+  void question(Now now, Peer& root, Outbox& out);
+  static Time mapping_due(const Peer& root, const Path& path);
   void tend_contact(Now now, Peer& peer, Outbox& out);
   // Probes the paths on which nothing was sent for `idle`; HELLO on all once in kFullPing.
   void keep_alive(Now now, Peer& peer, Duration idle, Outbox& out);
-  // HELLO to one of the root's endpoints per family; if it has none, through another root.
+  // HELLO to one of the root's endpoints per family, `except` for one that has been greeted; if it
+  // has none, through another root.
   enum class Families { All, Missing };
-  void greet_endpoints(Now now, Peer& peer, const Roots::Root& root, Families families,
-                       Outbox& out);
+  void greet_endpoints(Now now, Peer& peer, const Roots::Root& root, Families families, Outbox& out,
+                       const Endpoint& except = {});
   void check_contacts(Now now, Outbox& out);
   void drop_expired_paths(Peer& peer, Time now, Outbox& out);
   void forget(Peer& peer);

@@ -3,6 +3,7 @@
 // Notes: vl1-behaviour 1.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "common/time.h"
@@ -40,7 +41,9 @@ struct Peer {
   Time last_full_hello = kLongAgo;  // of the scheduled ones
   Time last_attempt = kLongAgo;     // to reach it without having a path (roots, always-contact)
   Time last_push = kLongAgo;        // of PUSH_DIRECT_PATHS to it
-  Time last_probe = kLongAgo;       // to keep the mapping to a root open
+  Time last_question = kLongAgo;    // to this root: ECHO or HELLO, to see whether it answers
+  Time asked_since = kNever;        // the oldest question to this root that it left unanswered
+  Time reassure_at = kNever;        // when this root should hear from us once more
   Time deadline = kNever;           // what keepalive has armed
   RateGate whois_gate;
   BurstGate push_gate;
@@ -49,6 +52,12 @@ struct Peer {
   bool is_alive(Time now) const { return now - last_receive < kPeerTimeout; }
   bool is_active(Time now) const { return now - last_nontrivial < kPeerTimeout; }
   bool has_trust(Time now) const { return now - last_trust < kTrustTime; }
+  // Something was asked of this root that it should have answered by now.
+  void asked(Time now) {
+    last_question = now;
+    asked_since = std::min(asked_since, now);
+  }
+  bool leaves_unanswered(Time now) const { return now - asked_since >= kRootAnswers; }
   // Software 1.1.0 announces the protocol with ECHO but does not answer it (vl1-packets 7.6).
   bool answers_echo() const {
     return protocol >= kEchoProtocol && version != SoftwareVersion{1, 1, 0};

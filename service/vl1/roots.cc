@@ -121,6 +121,7 @@ Peer* Roots::best(Topology& topology, Time now) const {
   constexpr std::int64_t kUnknown = 65535;
   constexpr std::int64_t kWorst = std::int64_t{1} << 40;
   constexpr std::int64_t kSilenceStep = 61'000;
+  constexpr std::int64_t kUnanswered = std::int64_t{1} << 32;  // behind all that do answer
   Peer* best = nullptr;
   std::int64_t best_score = 0;
   for (const Root& root : roots_) {
@@ -132,6 +133,7 @@ Peer* Roots::best(Topology& topology, Time now) const {
       const int measured = path == nullptr ? -1 : path->path->latency_ms;
       const std::int64_t latency = measured <= 0 ? kUnknown : measured;
       score = latency * ((now - peer->last_receive).count() / kSilenceStep + 1);
+      if (peer->leaves_unanswered(now)) score += kUnanswered;
     }
     const bool tie_won =
         best != nullptr && score == best_score && peer->address() > best->address();

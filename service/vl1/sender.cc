@@ -71,7 +71,7 @@ std::optional<PacketId> Sender::finish(Now now, Peer& peer, Suite suite, const P
   if (!id) return std::nullopt;
   if (path != nullptr) path->last_send = now.time;
   if (ExpectedReplies::may_be_answered(verb)) {
-    core_.expected.expect(*id, peer.address(), verb, now.time);
+    core_.expected.expect(*id, peer.address(), verb, to.remote, now.time);
   }
   return id;
 }

@@ -47,7 +47,9 @@ PeerPath& Topology::learn_path(Peer& peer, const PathKey& key, Time now) {
     paths_.release(*slot->path);
   }
   *slot = {&paths_.acquire(key), now};
+  // What it answered was sent just now, too.
   slot->path->last_receive = now;
+  slot->path->last_send = now;
   return *slot;
 }
 

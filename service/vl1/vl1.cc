@@ -41,7 +41,7 @@ class Vl1::Engine {
 
   void on_deadline(Now now, Outbox& out) {
     keepalive.on_deadline(now, out);
-    exchange.on_deadline(now, out);
+    if (exchange.on_deadline(now, out)) keepalive.question_best_root(now, out);
     settle(now, out);
   }
 
