@@ -20,7 +20,8 @@ class Poller {
   // `events` as for epoll_ctl (EPOLLET included). The watcher outlives the watch.
   virtual WatchId watch(int fd, std::uint32_t events, Watcher& watcher) = 0;
   virtual void change(WatchId id, std::uint32_t events) = 0;
-  // Before the fd is closed. Afterwards on_ready is not called, not even for events already collected.
+  // Before the fd is closed. Afterwards on_ready is not called, not even for events already
+  // collected.
   virtual void unwatch(WatchId id) = 0;
   // The time of this turn of the loop.
   virtual Time now() const = 0;

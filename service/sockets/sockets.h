@@ -1,5 +1,6 @@
-// All virtual sockets of a service, by id. Each joins the service's end of a repurposed fd to an lwIP
-// pcb. What applications do arrives here from the RPC handlers (control) and through the fds (data).
+// All virtual sockets of a service, by id. Each joins the service's end of a repurposed fd to an
+// lwIP pcb. What applications do arrives here from the RPC handlers (control) and through the fds
+// (data).
 #pragma once
 
 #include <cstdint>
@@ -64,15 +65,17 @@ class Sockets {
   bool exists(SocketId id) const;
   int owner_pid(SocketId id) const;
 
-  // The address decides (architecture.md 6): an own address or, under Listen::Virtual, the wildcard is
-  // ours; loopback and everything else is Host under Split, EADDRNOTAVAIL under Virtual.
+  // The address decides (architecture.md 6): an own address or, under Listen::Virtual, the wildcard
+  // is ours; loopback and everything else is Host under Split, EADDRNOTAVAIL under Virtual.
   Outcome bind(SocketId id, const Endpoint& local, const Policy& policy);
   // The shim has promised a gate of `gate_bytes` (0: none) and writes it after this call returns
   // InProgress; it may arrive before or after the handshake ends.
   Outcome connect(SocketId id, const Endpoint& peer, std::size_t gate_bytes, const Policy& policy);
-  // From now on the pair carries AcceptMessages; again: changes the backlog. Without bind: a free port.
+  // From now on the pair carries AcceptMessages; again: changes the backlog. Without bind: a free
+  // port.
   Outcome listen(SocketId id, int backlog, std::size_t gate_bytes, const Policy& policy);
-  // An accept message whose fd was lost to the descriptor limit: hand the connection over again, first.
+  // An accept message whose fd was lost to the descriptor limit: hand the connection over again,
+  // first.
   Outcome return_connection(SocketId listener, std::uint64_t connection);
   // What shutdown(2) must say before the shim does it on the fd: ENOTCONN where TCP would.
   Outcome shutdown(SocketId id, int how);
@@ -82,7 +85,8 @@ class Sockets {
   // A pending error, cleared by asking (SO_ERROR); 0 none.
   int take_error(SocketId id);
   // Options the service knows (interposition.md 10). ENOPROTOOPT, EINVAL, … as the man pages say.
-  // NotOurs (operation_not_supported is never used for it): std::nullopt = let the kernel object answer.
+  // NotOurs (operation_not_supported is never used for it): std::nullopt = let the kernel object
+  // answer.
   Result<std::optional<Bytes>> get_option(SocketId id, int level, int name, std::size_t size);
   // true: done here; false: apply it to the kernel object as well (SO_SNDBUF, SO_RCVTIMEO, …).
   Result<bool> set_option(SocketId id, int level, int name, ByteView value);
@@ -99,7 +103,13 @@ class Sockets {
   std::vector<SocketInfo> list() const;
   // Nothing left to send on any socket whose application end is closed: a host may exit.
   bool is_drained() const;
+  // That process ends while it still hosts us: treats its sockets as closed, so that what was
+  // written and a FIN still go out; is_drained() tells when.
+  void close_sockets_of(int owner_pid);
 
+  // What the stack and the fds told since the last call is acted upon here, once for a whole batch.
+  // While something waits, next_deadline() is the present time: a turn of the loop serves the fds,
+  // feeds the stack, runs the stack's timers and then calls this before it waits again.
   void on_deadline(Time now);
   Time next_deadline() const;
 

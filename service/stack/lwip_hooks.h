@@ -26,7 +26,6 @@ err_t ztshim_lwip_may_enter(struct tcp_pcb* pcb, const struct tcp_hdr* header);
 }
 #endif
 
-#define LWIP_HOOK_IP4_ROUTE_SRC(source, destination) ztshim_lwip_route4(source, destination)
 #define LWIP_HOOK_ETHARP_GET_GW(netif, destination) ztshim_lwip_gateway4(netif, destination)
 #define LWIP_HOOK_IP6_ROUTE(source, destination) ztshim_lwip_route6(source, destination)
 #define LWIP_HOOK_ND6_GET_GW(netif, destination) ztshim_lwip_gateway6(netif, destination)

@@ -11,6 +11,8 @@
 #define LWIP_SOCKET 0
 #define LWIP_TIMERS 1
 #define LWIP_HOOK_FILENAME "service/stack/lwip_hooks.h"
+/* lwIP's own headers ask whether this one exists, before any file of hooks is read. */
+#define LWIP_HOOK_IP4_ROUTE_SRC(source, destination) ztshim_lwip_route4(source, destination)
 
 /* Memory: malloc, so that no table has a fixed size; sockets/ bounds the number of pcbs. */
 #define MEM_LIBC_MALLOC 1
@@ -70,7 +72,7 @@
 #define LWIP_IPV6_REASS 1
 #define IPV6_FRAG_COPYHEADER 1 /* 64-bit pointers do not fit in the header otherwise */
 #define LWIP_ND6_NUM_NEIGHBORS 127
-#define LWIP_ND6_NUM_DESTINATIONS 512
+#define LWIP_ND6_NUM_DESTINATIONS 127 /* nd6_tmr() walks them with a signed byte */
 #define LWIP_ND6_QUEUEING 1
 #define MEMP_NUM_ND6_QUEUE 64
 #define LWIP_ND6_ALLOW_RA_UPDATES 0
@@ -103,8 +105,8 @@
 /* Retransmission after 300 ms at the least; slow ticks of 100 ms. */
 #define TCP_TMR_INTERVAL 50
 #define LWIP_TCP_RTO_TIME 1000 /* RFC 6298: one second before the first measurement */
-#define TCP_MAXRTX 15          /* as Linux' tcp_retries2 */
-#define TCP_SYNMAXRTX 15       /* pcb.h gives up by time, with Linux' back-off */
+#define TCP_MAXRTX 12          /* lwIP's most: four minutes on a short path, more on a long one */
+#define TCP_SYNMAXRTX 12       /* tcp_socket gives up by time, earlier */
 #define TCP_MSL 30000UL        /* TIME_WAIT of 60 s, as Linux */
 #define TCP_FIN_WAIT_TIMEOUT 60000
 #define TCP_SYN_RCVD_TIMEOUT 60000

@@ -267,6 +267,10 @@ std::size_t Pcb::unacknowledged_bytes() const {
   return pcb_ == nullptr ? 0 : TCP_SND_BUF - pcb_->snd_buf;
 }
 
+bool Pcb::has_unacknowledged() const {
+  return pcb_ != nullptr && (pcb_->unsent != nullptr || pcb_->unacked != nullptr);
+}
+
 std::size_t Pcb::mss() const {
   return pcb_ == nullptr ? TCP_MSS : std::max<std::size_t>(tcp_mss(pcb_), 1);
 }
@@ -355,10 +359,10 @@ void ListenPcb::close() {
   }
 }
 
-bool has_unacknowledged_data() {
+bool is_finishing_alone() {
   for (const tcp_pcb* pcb = tcp_active_pcbs; pcb != nullptr; pcb = pcb->next) {
-    if (pcb->state >= ESTABLISHED && (pcb->unsent != nullptr || pcb->unacked != nullptr))
-      return true;
+    if (pcb->callback_arg != nullptr || pcb->state < ESTABLISHED) continue;
+    if (pcb->unsent != nullptr || pcb->unacked != nullptr) return true;
   }
   return false;
 }

@@ -82,6 +82,7 @@ class Pcb {
   void abandon();  // forgets it without telling the peer; no event follows
 
   std::size_t unacknowledged_bytes() const;  // written, not acknowledged
+  bool has_unacknowledged() const;           // bytes or our FIN
   std::size_t mss() const;
   void set_no_delay(bool on);
   void set_keep_alive(const KeepAlive& keep_alive);
@@ -142,7 +143,7 @@ class ListenPcb {
   tcp_pcb* pcb_ = nullptr;
 };
 
-// Is anything written but not yet acknowledged, on whatever connection, released ones included?
-bool has_unacknowledged_data();
+// Is anything unacknowledged on connections that lwIP finishes alone (after Ending::Finished)?
+bool is_finishing_alone();
 
 }  // namespace ztshim::stack

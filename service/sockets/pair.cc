@@ -1,0 +1,101 @@
+#include "service/sockets/pair.h"
+
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "common/internal_fds.h"
+#include "common/real.h"
+
+namespace ztshim::sockets {
+
+Result<Pair> make_pair(const SocketName& name) {
+  int ends[2] = {-1, -1};
+  if (real().socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+    const bool is_limit = errno == EMFILE || errno == ENFILE;
+    return failure(is_limit ? static_cast<std::errc>(errno) : std::errc::no_buffer_space);
+  }
+  Pair pair{UniqueFd(ends[0]), UniqueFd(keep_internal_fd(ends[1]))};
+  sockaddr_un address;
+  const socklen_t length = name.to_sockaddr(address);
+  if (real().bind(pair.application_end.get(), reinterpret_cast<const sockaddr*>(&address),
+                  length) != 0) {
+    return failure(std::errc::no_buffer_space);
+  }
+  return pair;
+}
+
+std::size_t unread_bytes(int fd) {
+  int count = 0;
+  return real().ioctl(fd, FIONREAD, &count) == 0 && count > 0 ? static_cast<std::size_t>(count) : 0;
+}
+
+std::size_t unread_by_peer(int fd) {
+  int count = 0;
+  return real().ioctl(fd, SIOCOUTQ, &count) == 0 && count > 0 ? static_cast<std::size_t>(count) : 0;
+}
+
+bool is_hung_up(int fd) {
+  pollfd asked{fd, 0, 0};
+  return real().poll(&asked, 1, 0) > 0 && (asked.revents & POLLHUP) != 0;
+}
+
+std::size_t read_some(int fd, MutableBytes to) {
+  for (;;) {
+    const ssize_t n = real().recv(fd, to.data(), to.size(), MSG_DONTWAIT);
+    if (n >= 0) return static_cast<std::size_t>(n);
+    if (errno != EINTR) return 0;
+  }
+}
+
+bool peek_one(int fd, std::uint8_t& byte) {
+  for (;;) {
+    const ssize_t n = real().recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n >= 0 || errno != EINTR) return n == 1;
+  }
+}
+
+void skip_bytes(int fd, std::size_t count, MutableBytes scratch) {
+  while (count > 0) {
+    const std::size_t n = read_some(fd, scratch.first(std::min(count, scratch.size())));
+    if (n == 0) return;
+    count -= n;
+  }
+}
+
+ssize_t write_some(int fd, std::span<const iovec> from) {
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(from.data());  // sendmsg only reads it
+  message.msg_iovlen = from.size();
+  for (;;) {
+    const ssize_t n = real().sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n >= 0 || errno != EINTR) return n;
+  }
+}
+
+ssize_t write_with_fd(int fd, ByteView bytes, int attached) {
+  iovec vector{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &vector;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  std::memcpy(CMSG_DATA(header), &attached, sizeof attached);
+  for (;;) {
+    const ssize_t n = real().sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n >= 0 || errno != EINTR) return n;
+  }
+}
+
+}  // namespace ztshim::sockets

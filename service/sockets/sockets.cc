@@ -1,0 +1,320 @@
+// What may be done with a virtual socket, and which addresses are virtual.
+#include "service/sockets/sockets.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "common/log.h"
+#include "service/sockets/constants.h"
+#include "service/sockets/pair.h"
+#include "service/sockets/socket_table.h"
+#include "service/sockets/tcp_listener.h"
+#include "service/sockets/tcp_socket.h"
+
+namespace ztshim::sockets {
+namespace {
+
+Outcome failed(std::errc error) { return {Outcome::Kind::Failed, error}; }
+Outcome host() { return {Outcome::Kind::Host, {}}; }
+
+std::optional<std::errc> kind_error(const SocketKind& kind) {
+  if (kind.domain != AF_INET && kind.domain != AF_INET6) {
+    return std::errc::address_family_not_supported;
+  }
+  const int type = kind.type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (type != SOCK_STREAM) return std::errc{ESOCKTNOSUPPORT};
+  if (kind.protocol != 0 && kind.protocol != IPPROTO_TCP) return std::errc::protocol_not_supported;
+  return std::nullopt;
+}
+
+bool overlap(const IpAddress& a, const IpAddress& b, bool a_is_dual, bool b_is_dual) {
+  if (a.is_v4() != b.is_v4()) return a_is_dual || b_is_dual;
+  return a.is_unspecified() || b.is_unspecified() || a == b;
+}
+
+}  // namespace
+
+class Sockets::Impl {
+ public:
+  Impl(stack::Stack& stack, Poller& poller, ServiceId service) : table(stack, poller, service) {}
+
+  std::optional<std::errc> family_error(const Socket& socket, const IpAddress& ip,
+                                        bool binds) const;
+  bool is_port_taken(const TcpSocket& socket, const Endpoint& local) const;
+  Outcome connect_fresh(TcpSocket& socket, const Endpoint& peer, std::size_t gate_bytes,
+                        const Policy& policy);
+
+  SocketTable table;
+};
+
+Sockets::Sockets(stack::Stack& stack, Poller& poller, ServiceId service)
+    : impl_(std::make_unique<Impl>(stack, poller, service)) {}
+Sockets::~Sockets() = default;
+
+Result<Sockets::Created> Sockets::create(const SocketKind& kind, int owner_pid) {
+  if (const auto error = kind_error(kind)) return failure(*error);
+  if (impl_->table.is_full()) return failure(std::errc::no_buffer_space);
+  const SocketKind plain{kind.domain, SOCK_STREAM, kind.protocol};
+  const SocketId id = impl_->table.new_id();
+  auto pair = make_pair(SocketName{impl_->table.service(), id});
+  if (!pair) return failure(pair.error());
+  auto socket =
+      std::make_unique<TcpSocket>(impl_->table, id, plain, owner_pid, std::move(pair->service_end));
+  if (!socket->is_watched()) return failure(std::errc::no_buffer_space);
+  impl_->table.add(std::move(socket));
+  return Created{id, std::move(pair->application_end)};
+}
+
+bool Sockets::exists(SocketId id) const {
+  return impl_->table.find(id) != nullptr || impl_->table.find_grave(id) != nullptr;
+}
+
+int Sockets::owner_pid(SocketId id) const {
+  if (const Socket* const socket = impl_->table.find(id)) return socket->owner_pid();
+  const Grave* const grave = impl_->table.find_grave(id);
+  return grave == nullptr ? 0 : grave->owner_pid;
+}
+
+// Can a socket of this family use this (unmapped) address at all?
+std::optional<std::errc> Sockets::Impl::family_error(const Socket& socket, const IpAddress& ip,
+                                                     bool binds) const {
+  if (socket.kind().domain == AF_INET) {
+    return ip.is_v4() ? std::nullopt : std::optional(std::errc::address_family_not_supported);
+  }
+  if (ip.is_v4() && socket.options().v6_only()) {
+    return binds ? std::errc::invalid_argument : std::errc::network_unreachable;
+  }
+  return std::nullopt;
+}
+
+// The part of bind(2)'s rules that lwIP does not know: listeners do not share even with
+// SO_REUSEADDR, and an IPv6 wildcard takes the IPv4 port as well.
+bool Sockets::Impl::is_port_taken(const TcpSocket& socket, const Endpoint& local) const {
+  if (local.port == 0) return false;
+  const auto is_dual = [](const Socket& s, const IpAddress& ip) {
+    return s.kind().domain == AF_INET6 && ip.is_unspecified() && !s.options().v6_only();
+  };
+  for (const auto& [id, other] : table.all()) {
+    if (other.get() == &socket || other->is_over()) continue;
+    const auto* const listener = dynamic_cast<const TcpListener*>(other.get());
+    const auto* const stream = dynamic_cast<const TcpSocket*>(other.get());
+    if (listener == nullptr && !(stream != nullptr && stream->is_fresh() && stream->is_bound()))
+      continue;
+    Endpoint used = other->local();
+    if (used.port != local.port) continue;
+    used.ip = used.ip.unmapped();
+    if (!overlap(used.ip, local.ip, is_dual(*other, used.ip), is_dual(socket, local.ip))) continue;
+    const bool both_reuse = other->options().reuse_address() && socket.options().reuse_address();
+    if (listener != nullptr || !both_reuse) return true;
+  }
+  return false;
+}
+
+Outcome Sockets::bind(SocketId id, const Endpoint& asked, const Policy& policy) {
+  TcpSocket* const socket = impl_->table.find_tcp(id);
+  if (socket == nullptr || !socket->is_fresh() || socket->is_bound()) {
+    return failed(std::errc::invalid_argument);
+  }
+  const Endpoint local{asked.ip.unmapped(), asked.port};
+  // The wildcard of the other family would be written the same way.
+  if (const auto error = impl_->family_error(*socket, local.ip, true)) return failed(*error);
+  if (local.ip.is_unspecified()) {
+    if (policy.listen == Policy::Listen::Host) return host();
+  } else if (!impl_->table.stack().is_own(local.ip)) {
+    const bool may_be_host = policy.egress == Policy::Egress::Split;
+    return may_be_host ? host() : failed(std::errc::address_not_available);
+  }
+  if (impl_->is_port_taken(*socket, local)) return failed(std::errc::address_in_use);
+  return socket->bind(local);
+}
+
+Outcome Sockets::connect(SocketId id, const Endpoint& asked, std::size_t gate_bytes,
+                         const Policy& policy) {
+  Socket* const socket = impl_->table.find(id);
+  if (socket == nullptr) {
+    // It has failed or ended before; the second connect(2) fetches the error.
+    Grave* const grave = impl_->table.find_grave(id);
+    if (grave == nullptr || grave->error == std::errc{})
+      return failed(std::errc::connection_aborted);
+    return failed(std::exchange(grave->error, std::errc{}));
+  }
+  auto* const stream = dynamic_cast<TcpSocket*>(socket);
+  if (stream == nullptr) return failed(std::errc::already_connected);  // it listens
+  if (!stream->is_fresh()) return stream->connect_again();
+  const Endpoint peer{asked.ip.unmapped(), asked.port};
+  if (const auto error = impl_->family_error(*stream, peer.ip, false)) return failed(*error);
+  return impl_->connect_fresh(*stream, peer, gate_bytes, policy);
+}
+
+Outcome Sockets::Impl::connect_fresh(TcpSocket& socket, const Endpoint& peer,
+                                     std::size_t gate_bytes, const Policy& policy) {
+  // A socket bound to a virtual address cannot speak for the host.
+  const bool may_be_host = policy.egress == Policy::Egress::Split &&
+                           (!socket.is_bound() || socket.is_bound_to_wildcard());
+  const Outcome elsewhere = may_be_host ? host() : failed(std::errc::network_unreachable);
+  if (peer.ip.is_loopback() || peer.ip.is_unspecified()) return elsewhere;
+  if (peer.ip.is_multicast()) return failed(std::errc::network_unreachable);
+  const auto hop = table.stack().route(peer.ip);
+  if (!hop) return elsewhere;
+  return socket.connect(*hop, peer, gate_bytes);
+}
+
+Outcome Sockets::listen(SocketId id, int backlog, std::size_t, const Policy& policy) {
+  Socket* const found = impl_->table.find(id);
+  if (auto* const listener = dynamic_cast<TcpListener*>(found)) {
+    listener->set_backlog(backlog);
+    return {};
+  }
+  auto* const socket = dynamic_cast<TcpSocket*>(found);
+  if (socket == nullptr || !socket->is_fresh()) return failed(std::errc::invalid_argument);
+  if (!socket->is_bound()) {
+    const IpAddress wildcard =
+        socket->kind().domain == AF_INET ? IpAddress::v4(0) : IpAddress::v6(Bytes(16));
+    const Outcome bound = bind(id, {wildcard, 0}, policy);
+    if (bound.kind != Outcome::Kind::Done) return bound;
+  }
+  const bool also_on_host = policy.listen == Policy::Listen::Both && socket->is_bound_to_wildcard();
+  const SocketKind kind = socket->kind();
+  const int owner = socket->owner_pid();
+  TcpSocket::Parts parts = socket->dissolve();
+  auto listener = std::make_unique<TcpListener>(impl_->table, id, kind, owner, parts.bound,
+                                                std::move(parts.options), backlog);
+  std::errc error = listener->start(parts.pcb, std::move(parts.service_end));
+  if (error == std::errc{} && also_on_host) error = listener->start_on_host();
+  if (error != std::errc{}) listener->stop();
+  impl_->table.replace(std::move(listener));
+  return error == std::errc{} ? Outcome{} : failed(error);
+}
+
+Outcome Sockets::return_connection(SocketId id, std::uint64_t connection) {
+  auto* const listener = dynamic_cast<TcpListener*>(impl_->table.find(id));
+  if (listener == nullptr) return failed(std::errc::invalid_argument);
+  const std::errc error = listener->return_connection(SocketId{connection});
+  return error == std::errc{} ? Outcome{} : failed(error);
+}
+
+Outcome Sockets::shutdown(SocketId id, int how) {
+  if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
+    return failed(std::errc::invalid_argument);
+  Socket* const socket = impl_->table.find(id);
+  if (auto* const listener = dynamic_cast<TcpListener*>(socket)) {
+    if (how != SHUT_WR) listener->stop();
+    return {};
+  }
+  const auto* const stream = dynamic_cast<const TcpSocket*>(socket);
+  if (stream == nullptr || stream->is_fresh()) return failed(std::errc::not_connected);
+  return {};
+}
+
+Result<Endpoint> Sockets::local_name(SocketId id) const {
+  if (const Socket* const socket = impl_->table.find(id)) return socket->local();
+  if (const Grave* const grave = impl_->table.find_grave(id)) return grave->local;
+  return failure(std::errc::bad_file_descriptor);
+}
+
+Result<Endpoint> Sockets::peer_name(SocketId id) const {
+  const Socket* const socket = impl_->table.find(id);
+  const Endpoint peer = socket == nullptr ? Endpoint{} : socket->peer();
+  if (!peer) return failure(std::errc::not_connected);
+  return peer;
+}
+
+int Sockets::take_error(SocketId id) {
+  if (Socket* const socket = impl_->table.find(id)) return static_cast<int>(socket->take_error());
+  Grave* const grave = impl_->table.find_grave(id);
+  return grave == nullptr ? 0 : static_cast<int>(std::exchange(grave->error, std::errc{}));
+}
+
+Result<std::optional<Bytes>> Sockets::get_option(SocketId id, int level, int name,
+                                                 std::size_t size) {
+  const bool is_error = level == SOL_SOCKET && name == SO_ERROR;
+  if (is_error) {
+    const int error = take_error(id);
+    const auto* const from = reinterpret_cast<const std::uint8_t*>(&error);
+    return Bytes(from, from + std::min(size, sizeof error));
+  }
+  if (const Socket* const socket = impl_->table.find(id))
+    return socket->get_option(level, name, size);
+  const Grave* const grave = impl_->table.find_grave(id);
+  if (grave == nullptr) return failure(std::errc::bad_file_descriptor);
+  // Enough for what is asked of any socket; the rest is as if never set.
+  Options::Facts facts;
+  facts.domain = grave->kind.domain;
+  facts.type = grave->kind.type;
+  facts.protocol = IPPROTO_TCP;
+  facts.is_bound = true;
+  Options options;
+  for (const RememberedOption& option : grave->options) {
+    static_cast<void>(options.set(option.level, option.name, option.value, Options::Facts{}));
+  }
+  return options.get(level, name, size, facts);
+}
+
+Result<bool> Sockets::set_option(SocketId id, int level, int name, ByteView value) {
+  if (Socket* const socket = impl_->table.find(id)) return socket->set_option(level, name, value);
+  // Nothing depends on it any more; programs set options on connections that just ended.
+  if (impl_->table.find_grave(id) != nullptr) return true;
+  return failure(std::errc::bad_file_descriptor);
+}
+
+std::vector<Sockets::RememberedOption> Sockets::remembered_options(SocketId id) const {
+  std::vector<RememberedOption> list;
+  if (const Socket* const socket = impl_->table.find(id)) {
+    for (const Options::Remembered& option : socket->options().remembered()) {
+      list.push_back({option.level, option.name, option.value});
+    }
+  } else if (const Grave* const grave = impl_->table.find_grave(id)) {
+    list = grave->options;
+  }
+  return list;
+}
+
+Result<SocketKind> Sockets::kind(SocketId id) const {
+  if (const Socket* const socket = impl_->table.find(id)) return socket->kind();
+  if (const Grave* const grave = impl_->table.find_grave(id)) return grave->kind;
+  return failure(std::errc::bad_file_descriptor);
+}
+
+std::uint64_t Sockets::unsent_bytes(SocketId id) const {
+  const Socket* const socket = impl_->table.find(id);
+  return socket == nullptr ? 0 : socket->unsent_bytes();
+}
+
+std::vector<SocketInfo> Sockets::list() const {
+  std::vector<SocketInfo> list;
+  for (const auto& [id, socket] : impl_->table.all()) {
+    if (socket->is_over()) continue;
+    SocketInfo info;
+    info.id = id;
+    info.kind = socket->kind();
+    info.state = socket->state();
+    info.local = socket->local();
+    info.peer = socket->peer();
+    info.unsent_bytes = socket->unsent_bytes();
+    info.owner_pid = socket->owner_pid();
+    list.push_back(std::move(info));
+  }
+  std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  return list;
+}
+
+bool Sockets::is_drained() const {
+  for (const auto& [id, socket] : impl_->table.all()) {
+    const auto* const stream = dynamic_cast<const TcpSocket*>(socket.get());
+    if (stream != nullptr && !stream->is_over() && stream->is_lingering()) return false;
+  }
+  return !stack::is_finishing_alone();
+}
+
+void Sockets::close_sockets_of(int owner_pid) {
+  for (const auto& [id, socket] : impl_->table.all()) {
+    if (!socket->is_over() && socket->owner_pid() == owner_pid) socket->application_closed();
+  }
+}
+
+void Sockets::on_deadline(Time now) { impl_->table.run(now); }
+Time Sockets::next_deadline() const { return impl_->table.next_deadline(); }
+
+}  // namespace ztshim::sockets
