@@ -88,6 +88,7 @@ netif* Interface::add_netif(const IpPrefix& address) {
   }
   // The two addresses of a /31 are both hosts' (RFC 3021).
   if (address.bits >= 31) added->flags &= static_cast<u8_t>(~NETIF_FLAG_BROADCAST);
+  describe(*added);
   netif_set_up(added.get());
   netifs_.push_back(std::move(added));
   return netifs_.back().get();
@@ -101,12 +102,14 @@ void Interface::configure(const InterfaceConfig& config) {
   }
   config_ = config;
   if (netifs_.empty() && add_netif(IpPrefix{}) == nullptr) return;
+  for (const auto& n : netifs_) describe(*n);  // before an address is announced with it
   set_ipv4(v4);
-  for (const auto& n : netifs_) {
-    n->mtu = static_cast<u16_t>(std::clamp(config.mtu, 1280u, 10000u));
-    for (unsigned i = 0; i < 6; ++i) n->hwaddr[i] = static_cast<u8_t>(config.mac >> (40 - 8 * i));
-  }
   set_ipv6(v6);
+}
+
+void Interface::describe(netif& n) const {
+  n.mtu = static_cast<u16_t>(std::clamp(config_.mtu, 1280u, 10000u));
+  for (unsigned i = 0; i < 6; ++i) n.hwaddr[i] = static_cast<u8_t>(config_.mac >> (40 - 8 * i));
 }
 
 // Addresses that stay keep their netif, and with it their connections.

@@ -41,6 +41,7 @@ class Interface {
 
  private:
   netif* add_netif(const IpPrefix& address);
+  void describe(netif& n) const;
   void set_ipv4(const std::vector<IpPrefix>& addresses);
   void set_ipv6(const std::vector<IpPrefix>& addresses);
   void input_arp(ByteView payload);
