@@ -13,10 +13,6 @@
 namespace ztshim::rpc {
 namespace {
 
-// Requests served per turn of the loop: a client in a tight loop must not keep the others waiting,
-// and one turn must be worth its epoll_wait.
-constexpr int kRequestsPerTurn = 16;
-
 int peer_pid(int connection) {
   ucred peer{};
   socklen_t size = sizeof peer;
@@ -48,6 +44,14 @@ sockets::Policy policy_of(const Hello& hello) {
   return policy;
 }
 
+// An application that has closed a listener expects its port to be free, and a connect to it to be
+// refused, in its very next call. The close was noted before this request (events come in order),
+// but sockets act on their notes once a turn only.
+bool depends_on_ports(const Body& body) {
+  return std::holds_alternative<Bind>(body) || std::holds_alternative<Connect>(body) ||
+         std::holds_alternative<Listen>(body);
+}
+
 }  // namespace
 
 Session::Session(UniqueFd connection, const Services& services, Poller& poller,
@@ -57,13 +61,18 @@ Session::Session(UniqueFd connection, const Services& services, Poller& poller,
       poller_(poller),
       ended_(std::move(ended)) {
   caller_.pid = peer_pid(connection_.get());
-  watch_ = poller_.watch(connection_.get(), EPOLLIN, *this);
+  // Edge-triggered: an event per request, in the order in which things happened. Level-triggered,
+  // the connection would keep its old place in epoll's list, ahead of a socket closed before the
+  // request.
+  watch_ = poller_.watch(connection_.get(), EPOLLIN | EPOLLRDHUP | EPOLLET, *this);
 }
 
 Session::~Session() { poller_.unwatch(watch_); }
 
-void Session::on_ready(std::uint32_t) {
-  for (int i = 0; i < kRequestsPerTurn && serve_one(); ++i) {
+void Session::on_ready(std::uint32_t epoll_events) {
+  // A client that has closed gets no second event: what it left is served, or its end found, now.
+  const bool has_closed = (epoll_events & (EPOLLHUP | EPOLLRDHUP | EPOLLERR)) != 0;
+  while (serve_one() && has_closed) {
   }
   if (is_over_) ended_(*this);  // may have destroyed this object
 }
@@ -75,7 +84,6 @@ bool Session::serve_one() {
     is_over_ = !answer(ByteView(buffer).first(message->size));
     return !is_over_;
   }
-  // Level-triggered: whatever is left for later comes back as an event.
   if (!message && message.error() == std::errc::resource_unavailable_try_again) return false;
   is_over_ = true;
   return false;
@@ -103,6 +111,7 @@ bool Session::answer(ByteView message) {
       reply.reply.number = kVersion;
     }
   } else {
+    if (depends_on_ports(request->body)) services_.sockets.on_deadline(poller_.now());
     reply = handle(*request, caller_, services_);
   }
   std::array<std::uint8_t, kMaxReplySize> buffer;

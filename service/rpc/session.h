@@ -25,7 +25,7 @@ class Session final : public Watcher {
   int pid() const { return caller_.pid; }
 
  private:
-  bool serve_one();  // false: nothing more to do now, or is_over_
+  bool serve_one();  // false: nothing there, or is_over_
   bool answer(ByteView message);
 
   UniqueFd connection_;

@@ -21,7 +21,9 @@ Result<Pair> make_pair(const SocketName& name) {
     const bool is_limit = errno == EMFILE || errno == ENFILE;
     return failure(is_limit ? static_cast<std::errc>(errno) : std::errc::no_buffer_space);
   }
-  Pair pair{UniqueFd(ends[0]), UniqueFd(keep_internal_fd(ends[1]))};
+  // Both: ours of the application's end is closed only after the application has received its own, and
+  // socket(2) owes it the lowest number that is free.
+  Pair pair{UniqueFd(keep_internal_fd(ends[0])), UniqueFd(keep_internal_fd(ends[1]))};
   sockaddr_un address;
   const socklen_t length = name.to_sockaddr(address);
   if (real().bind(pair.application_end.get(), reinterpret_cast<const sockaddr*>(&address),

@@ -112,7 +112,10 @@ extern "C" ZTSHIM_HOOK int accept4(int fd, sockaddr* address, socklen_t* length,
   incoming.prepare();
   const int receive_flags = (flags & SOCK_CLOEXEC) != 0 ? MSG_CMSG_CLOEXEC : 0;
   const ssize_t size = real().recvmsg(fd, &incoming.header, receive_flags);
-  if (size < 0) return -1;
+  if (size < 0) {
+    // The service ended with the listener's gate unread: as final as an end of file.
+    return errno == ECONNRESET ? fail(std::errc::invalid_argument) : -1;
+  }
   return finish(fd, size, incoming, address, length, flags);
 }
 
