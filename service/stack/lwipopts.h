@@ -89,7 +89,6 @@
 #define TCP_SNDLOWAT 32768
 #define TCP_SNDQUEUELOWAT 32000
 #define TCP_OVERSIZE TCP_MSS
-#define LWIP_TCP_CALC_INITIAL_CWND(mss) ((tcpwnd_size_t)(10U * (mss))) /* RFC 6928 */
 #define TCP_QUEUE_OOSEQ 1
 #define LWIP_TCP_SACK_OUT 1
 #define LWIP_TCP_MAX_SACK_NUM 4

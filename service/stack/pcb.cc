@@ -19,6 +19,7 @@ constexpr std::size_t kLeastSendBuffer = std::size_t{256} * 1024;
 constexpr std::size_t kQueueReserve = 64;
 // A promised window cannot be taken back, and the SYN promises this much.
 constexpr std::size_t kUnscaledWindow = 0xffff;
+constexpr std::size_t kInitialSegments = 10;
 // Linux' first retransmission of a SYN and the most between two of them.
 constexpr int kFirstSynTicks = LWIP_TCP_RTO_TIME / TCP_SLOW_INTERVAL;
 constexpr int kMostSynTicks = 120000 / TCP_SLOW_INTERVAL;
@@ -120,6 +121,7 @@ Pcb& Pcb::operator=(Pcb&& other) noexcept {
   window_ = other.window_;
   window_limit_ = other.window_limit_;
   started_ = other.started_;
+  has_written_ = other.has_written_;
   pcb_ = std::exchange(other.pcb_, nullptr);
   if (pcb_ != nullptr) tcp_arg(pcb_, this);
   return *this;
@@ -222,6 +224,10 @@ std::size_t Pcb::send_space() const {
 }
 
 std::size_t Pcb::write(ByteView bytes) {
+  if (pcb_ != nullptr && !std::exchange(has_written_, true)) {
+    // RFC 6928; lwIP begins with two segments and sets them after it has called accept.
+    pcb_->cwnd = std::max(pcb_->cwnd, static_cast<tcpwnd_size_t>(kInitialSegments * mss()));
+  }
   const std::size_t piece = kMostPerCall / mss() * mss();  // whole segments
   std::size_t done = 0;
   while (pcb_ != nullptr && done < bytes.size()) {

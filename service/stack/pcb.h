@@ -111,6 +111,7 @@ class Pcb {
   ReceiveWindow window_;
   std::size_t window_limit_ = ReceiveWindow::kMost;
   Time started_ = kLongAgo;  // when the SYN left
+  bool has_written_ = false;
 };
 
 class ListenEvents {

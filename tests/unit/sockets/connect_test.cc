@@ -2,6 +2,7 @@
 // addresses are ours.
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "tests/unit/sockets/world.h"
@@ -119,6 +120,103 @@ TEST(Connect, NobodyAnsweringForTheAddressIsHostUnreachableAfterThreeSeconds) {
   world.pass(Duration{200});
   EXPECT_NE(client.poll_bits() & POLLERR, 0);
   EXPECT_EQ(world.sockets->take_error(client.id), EHOSTUNREACH);
+}
+
+std::unique_ptr<stack::Partner> silent_partner() {
+  return std::make_unique<stack::Partner>(stack::InterfaceId{1}, "10.9.8.9", 0x02'00'00'00'00'99);
+}
+
+TEST(Connect, SilentPeerTimesOutAfterLinuxPatience) {
+  World world;
+  world.partner = silent_partner();  // it answers ARP and nothing else
+  App client = world.create();
+  ASSERT_EQ(world.connect(client, World::other(80)).kind, kInProgress);
+  world.pass(Duration{126'000});
+  EXPECT_EQ(client.poll_bits(), 0);
+  EXPECT_EQ(world.sockets->list().at(0).state, "SYN_SENT");
+  world.pass(Duration{2'000});
+  EXPECT_NE(client.poll_bits() & POLLERR, 0);
+  EXPECT_EQ(world.sockets->take_error(client.id), ETIMEDOUT);
+}
+
+TEST(Connect, SynCountAndUserTimeoutShortenThePatience) {
+  World world;
+  world.partner = silent_partner();
+  const auto connect_with = [&](int name, int value) {
+    App client = world.create();
+    const ByteView bytes(reinterpret_cast<const std::uint8_t*>(&value), sizeof value);
+    EXPECT_TRUE(world.sockets->set_option(client.id, IPPROTO_TCP, name, bytes).has_value());
+    EXPECT_EQ(world.connect(client, World::other(80)).kind, kInProgress);
+    return client;
+  };
+  const App two_retries = connect_with(TCP_SYNCNT, 2);
+  const App five_seconds = connect_with(TCP_USER_TIMEOUT, 5'000);
+  world.pass(Duration{4'900});
+  EXPECT_EQ(five_seconds.poll_bits(), 0);
+  world.pass(Duration{200});
+  EXPECT_EQ(world.sockets->take_error(five_seconds.id), ETIMEDOUT);
+  EXPECT_EQ(two_retries.poll_bits(), 0);
+  world.pass(Duration{2'000});
+  EXPECT_EQ(world.sockets->take_error(two_retries.id), ETIMEDOUT);
+}
+
+TEST(Connect, PeerThatVanishesTimesOutByUserTimeout) {
+  World world;
+  world.partner = silent_partner();
+  App client = world.create();
+  const int timeout = 3'000;
+  ASSERT_TRUE(world.sockets
+                  ->set_option(client.id, IPPROTO_TCP, TCP_USER_TIMEOUT,
+                               {reinterpret_cast<const std::uint8_t*>(&timeout), sizeof timeout})
+                  .has_value());
+  ASSERT_EQ(world.connect(client, World::other(80)).kind, kInProgress);
+  world.settle();
+  const stack::Segment syn = world.partner->take_segments().at(0);
+  world.partner->send(*world.stack, World::kMac,
+                      {syn.to,
+                       syn.from,
+                       1,
+                       syn.sequence + 1,
+                       stack::Segment::Syn | stack::Segment::Ack,
+                       9999,
+                       {},
+                       {}});
+  world.settle();
+  ASSERT_EQ(client.poll_bits(), POLLOUT);
+  world.pass(Duration{10'000});  // idle is no reason
+  EXPECT_EQ(client.poll_bits(), POLLOUT);
+  client.write("anybody there?");
+  world.pass(Duration{2'900});
+  EXPECT_EQ(client.poll_bits() & POLLERR, 0);
+  world.pass(Duration{200});
+  EXPECT_NE(client.poll_bits() & POLLERR, 0);
+  EXPECT_EQ(world.sockets->take_error(client.id), ETIMEDOUT);
+}
+
+TEST(Connect, ClosedSocketStopsWaitingForASilentPeer) {
+  World world;
+  world.partner = silent_partner();
+  App client = world.create();
+  ASSERT_EQ(world.connect(client, World::other(80)).kind, kInProgress);
+  world.settle();
+  const stack::Segment syn = world.partner->take_segments().at(0);
+  stack::Segment segment{
+      syn.to, syn.from, 1, syn.sequence + 1, stack::Segment::Syn | stack::Segment::Ack,
+      9999,   {},       {}};
+  world.partner->send(*world.stack, World::kMac, segment);
+  world.settle();
+  client.fd.reset();
+  world.settle();
+  // Our FIN is acknowledged, but the peer never says its own.
+  segment.sequence = 2;
+  segment.acknowledgement = syn.sequence + 2;
+  segment.flags = stack::Segment::Ack;
+  world.partner->send(*world.stack, World::kMac, segment);
+  world.pass(Duration{30'000});
+  ASSERT_EQ(world.sockets->list().size(), 1U);
+  EXPECT_EQ(world.sockets->list()[0].state, "FIN_WAIT_2");
+  world.pass(Duration{40'000});
+  EXPECT_TRUE(world.sockets->list().empty());
 }
 
 TEST(Connect, ClosingWhileConnectingGivesUpSilently) {

@@ -294,7 +294,8 @@ TEST(Stream, AnExitingProcessesLastWordsArrive) {
 
 TEST(Stream, CorkedWritesLeaveTogetherOrAfterAWhile) {
   World world;
-  const auto [client, server] = world.pair();
+  const World::Both both = world.pair();
+  const App &client = both.client, &server = both.server;
   const int on = 1, off = 0;
   const auto set_cork = [&](const int& value) {
     const auto* const bytes = reinterpret_cast<const std::uint8_t*>(&value);

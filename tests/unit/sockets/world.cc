@@ -81,7 +81,12 @@ World::World() {
   const auto random = [engine = std::mt19937(7)](MutableBytes bytes) mutable {
     for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(engine());
   };
-  stack = std::make_unique<stack::Stack>([this](const stack::OutgoingFrame&) { ++frames; }, random);
+  stack = std::make_unique<stack::Stack>(
+      [this](const stack::OutgoingFrame& frame) {
+        ++frames;
+        if (partner) partner->on_frame(frame);
+      },
+      random);
   stack->set_time(loop.now());
   stack::InterfaceConfig config;
   config.name = "zttest";
@@ -169,6 +174,7 @@ void World::settle() {
   for (;;) {
     const bool had_events = loop.serve();
     stack->set_time(loop.now());
+    if (partner) partner->flush(*stack, kMac);
     const bool was_due =
         stack->next_deadline() <= loop.now() || sockets->next_deadline() <= loop.now();
     stack->run_timers();

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "service/sockets/sockets.h"
+#include "tests/stack/partner.h"
 
 namespace ztshim::sockets {
 
@@ -80,6 +81,8 @@ class World {
   std::unique_ptr<stack::Stack> stack;
   std::unique_ptr<Sockets> sockets;
   std::size_t frames = 0;  // that left for the network
+  // A neighbour that hears them, if there is one.
+  std::unique_ptr<stack::Partner> partner;
 };
 
 }  // namespace ztshim::sockets
