@@ -183,6 +183,9 @@ TEST(Options, CongestionControlHasARealName) {
 TEST(Options, TcpInfoDescribesTheConnection) {
   World world;
   const World::Both both = world.pair();
+  both.client.write("hello");
+  world.loop.serve();
+  world.sockets->on_deadline(world.loop.now());
   const auto got =
       world.sockets->get_option(both.client.id, IPPROTO_TCP, TCP_INFO, sizeof(tcp_info));
   ASSERT_TRUE(got.has_value() && got->has_value());
