@@ -1,7 +1,6 @@
 #include "service/controller/member.h"
 
 #include <algorithm>
-#include <set>
 
 namespace ztshim::controller {
 
@@ -68,12 +67,15 @@ Json normal_tags(const Json& list) {
   return normal;
 }
 
+// In the order given: that is the order in which they are issued (network_config.json, "rules,
+// capabilities and tags").
 Json normal_capabilities(const Json& list) {
-  std::set<std::uint32_t> ids;
+  Json ids = Json::array();
   for_each_entry(list, [&](const Json& entry) {
-    ids.insert(static_cast<std::uint32_t>(read_unsigned(entry, 0)));
+    const auto id = static_cast<std::uint32_t>(read_unsigned(entry, 0));
+    if (std::find(ids.begin(), ids.end(), Json(id)) == ids.end()) ids.push_back(id);
   });
-  return Json(ids);
+  return ids;
 }
 
 }  // namespace

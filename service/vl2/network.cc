@@ -213,7 +213,10 @@ std::vector<MulticastGroup> Network::refresh_groups() {
     for (const IpPrefix& address : addresses_) {
       groups.insert(MulticastGroup::for_resolving(address.ip));
     }
-    groups.insert(MulticastGroup::for_resolving(link_local_address(mac_).ip));
+    // The interface's own link-local address, once there is an interface.
+    if (!addresses_.empty()) {
+      groups.insert(MulticastGroup::for_resolving(link_local_address(mac_).ip));
+    }
     if (config_->has_broadcast()) groups.insert(MulticastGroup::plain_broadcast());
   }
   std::vector<MulticastGroup> fresh;

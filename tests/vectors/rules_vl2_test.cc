@@ -1,0 +1,166 @@
+// rules.json, the verdicts: every rule table against every frame in three situations.
+#include "service/vl2/rule_engine.h"
+#include "tests/sim/participant.h"
+#include "tests/vectors/wire_case.h"
+
+namespace ztshim::vectors {
+namespace {
+
+constexpr std::uint64_t kTime = 1'700'000'000'000;
+
+const Json& root() { return file("rules.json"); }
+Address address_in(const char* field) {
+  return Address::parse(root().at(field).get<std::string>()).value();
+}
+Identity controller() { return identity(file("credentials.json").at("controller_secret")); }
+
+class RuleVerdicts : public CaseTest {
+ protected:
+  void SetUp() override {
+    CaseTest::SetUp();
+    if (HasFatalFailure()) return;
+    config_.network = NetworkId::parse(root().at("network_id").get<std::string>()).value();
+    config_.issued_to = node_;
+    config_.timestamp = kTime;
+    config_.credential_max_delta = 7'200'000;
+    config_.is_public = true;
+    if (has("network_flags")) config_.flags = flags();
+    config_.rules = parse_rules(bytes("rules_binary")).value();
+    const Json& environment = root().at("environment");
+    for (const Json& tag : environment.at("node_tags")) {
+      config_.tags.push_back(make_tag(tag, node_));
+    }
+    for (const Json& tag : environment.at("peer_tags")) give(make_tag(tag, peer_));
+    config_.ownerships.push_back(make_ownership(environment.at("node_owns"), node_));
+    give(make_ownership(environment.at("peer_owns"), peer_));
+    if (!has("capabilities")) return;
+    std::uint32_t id = 0;
+    for (const Json& entry : data().at("capabilities")) {
+      Capability capability;
+      capability.network = config_.network;
+      capability.timestamp = kTime;
+      capability.id = ++id;
+      capability.rules = parse_rules(hex_bytes(entry.at("rules_binary"))).value();
+      const bool ours = entry.at("holder") == "node";
+      capability.sign(controller(), ours ? node_ : peer_);
+      if (ours) {
+        config_.capabilities.push_back(capability);
+      } else {
+        give(capability);
+      }
+    }
+  }
+
+  std::uint64_t flags() const {
+    const Json& value = data().at("network_flags");
+    return value.is_string() ? hex_number(value.get<std::string>()).value()
+                             : value.get<std::uint64_t>();
+  }
+
+  template <typename Credential>
+  void give(const Credential& credential) {
+    const Identity signer = controller();
+    ASSERT_EQ(
+        peers_.accept(credential, config_.network.controller(), [&](Address) { return &signer; }),
+        vl2::Acceptance::New);
+  }
+  Tag make_tag(const Json& pair, Address holder) const {
+    Tag tag;
+    tag.network = config_.network;
+    tag.timestamp = kTime;
+    tag.id = pair.at(0);
+    tag.value = pair.at(1);
+    tag.issued_to = holder;
+    tag.sign(controller());
+    return tag;
+  }
+  Ownership make_ownership(const Json& addresses, Address holder) const {
+    Ownership ownership;
+    ownership.network = config_.network;
+    ownership.timestamp = kTime;
+    ownership.id = 1;
+    for (const Json& ip : addresses) {
+      ownership.things.push_back(
+          Ownership::Thing::of(IpAddress::parse(ip.get<std::string>()).value()));
+    }
+    ownership.issued_to = holder;
+    ownership.sign(controller());
+    return ownership;
+  }
+
+  enum class Situation { Outgoing, Incoming, Broadcast };
+  vl2::FilterDecision judge(const Json& entry, Situation situation) {
+    const MacAddress node = MacAddress::of_member(node_, config_.network);
+    const MacAddress peer = MacAddress::of_member(peer_, config_.network);
+    EXPECT_EQ(node.text(), root().at("node_mac"));
+    EXPECT_EQ(peer.text(), root().at("peer_mac"));
+    payload_ = hex_bytes(entry.at("frame"));
+    const bool inbound = situation == Situation::Incoming;
+    const bool broadcast = situation == Situation::Broadcast;
+    const vl2::EthernetFrame frame{inbound     ? node
+                                   : broadcast ? MacAddress::broadcast()
+                                               : peer,
+                                   inbound ? peer : node,
+                                   entry.at("ethertype").get<std::uint16_t>(), payload_};
+    const Address destination = inbound ? node_ : broadcast ? Address() : peer_;
+    return vl2::filter({.inbound = inbound,
+                        .own = node_,
+                        .source = inbound ? peer_ : node_,
+                        .destination = destination,
+                        .frame = frame,
+                        .config = config_,
+                        .remote = broadcast ? nullptr : &peers_,
+                        .random = random_});
+  }
+  // One digit per frame, as the file has them.
+  std::string verdicts(Situation situation) {
+    std::string digits;
+    for (const Json& entry : root().at("frames")) {
+      const vl2::FilterDecision decision = judge(entry, situation);
+      const bool super = decision.verdict == vl2::FilterDecision::Verdict::SuperAccept;
+      digits.push_back(super && situation == Situation::Incoming ? '2'
+                       : decision.passes()                       ? '1'
+                                                                 : '0');
+    }
+    return digits;
+  }
+
+  const Address node_ = address_in("node");
+  const Address peer_ = address_in("peer");
+  NetworkConfig config_;
+  vl2::CredentialStore peers_;
+  sim::SeededRandom random_{1};
+  Bytes payload_;
+};
+INSTANTIATE_TEST_SUITE_P(, RuleVerdicts, ::testing::ValuesIn(cases("rules.json", "rule_sets")),
+                         [](const auto& c) { return c.param.name; });
+
+TEST_P(RuleVerdicts, are_those_of_the_reference) {
+  EXPECT_EQ(verdicts(Situation::Outgoing), text("outgoing_to_peer"));
+  EXPECT_EQ(verdicts(Situation::Incoming), text("incoming_from_peer"));
+  EXPECT_EQ(verdicts(Situation::Broadcast), text("outgoing_broadcast_no_destination"));
+}
+
+TEST_P(RuleVerdicts, send_the_first_frame_elsewhere_as_recorded) {
+  std::vector<std::string> expected;
+  if (has("forwarded_for_first_frame")) {
+    for (const Json& entry : data().at("forwarded_for_first_frame")) {
+      expected.push_back(entry.at("to"));
+    }
+  }
+  std::vector<std::string> found;
+  for (const Situation situation : {Situation::Outgoing, Situation::Incoming}) {
+    const vl2::FilterDecision decision = judge(root().at("frames").at(0), situation);
+    if (decision.verdict == vl2::FilterDecision::Verdict::Drop) continue;
+    for (std::size_t i = 0; i < decision.copy_count; ++i) {
+      found.push_back(decision.copies.at(i).target.text());
+    }
+    if (decision.verdict == vl2::FilterDecision::Verdict::Redirect) {
+      found.push_back(decision.redirect_to.text());
+    }
+  }
+  EXPECT_EQ(found, expected);
+}
+
+}  // namespace
+}  // namespace ztshim::vectors
