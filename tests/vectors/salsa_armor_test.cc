@@ -134,6 +134,10 @@ TEST_P(SalsaPrimitives, salsa_with_12_rounds_may_start_at_any_block) {
 TEST_P(SalsaPrimitives, salsa_with_20_rounds) {
   start_sodium();
   Bytes data = bytes("plaintext");
+  if (data.empty()) {  // libsodium wants a place even for nothing
+    EXPECT_EQ(text("salsa20_20"), "");
+    return;
+  }
   crypto_stream_salsa20_xor(data.data(), data.data(), data.size(), bytes("iv").data(),
                             bytes("key").data());
   EXPECT_EQ(to_hex(data), text("salsa20_20"));
