@@ -104,6 +104,7 @@ int EventLoop::wait(Time deadline) {
 std::size_t EventLoop::turn(Time deadline) {
   const int count = wait(deadline);
   refresh_clocks();
+  turn_hook_();
   if (count == 0) return 0;
   last_event_us_ = monotonic_us();
 

@@ -11,8 +11,8 @@
 #include <sys/epoll.h>
 
 #include <array>
-#include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -46,6 +46,8 @@ class EventLoop final : public Poller {
   // Waits for events until `deadline`, wake() or a signal, and delivers them. Returns how many
   // watchers were called.
   std::size_t turn(Time deadline);
+  // Called in each turn after the clocks were read and before anybody is served.
+  void set_turn_hook(std::function<void()> hook) { turn_hook_ = std::move(hook); }
   // Both clocks as read at the start of this turn.
   const Now& clocks() const { return clocks_; }
   // Reads the clocks again, for whoever runs before the first turn or has worked long.
@@ -73,6 +75,7 @@ class EventLoop final : public Poller {
   WatchId last_id_ = 0;  // 0 is the wake-up's
   Events events_{};
   Now clocks_;
+  std::function<void()> turn_hook_ = [] {};
   std::int64_t last_event_us_ = 0;
 };
 

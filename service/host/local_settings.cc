@@ -25,19 +25,34 @@ std::vector<IpPrefix> parse_ranges(std::string_view text) {
 }  // namespace
 
 vl2::LocalSettings parse_local_settings(ByteView text) {
-  const Dictionary dictionary = Dictionary::parse(text);
   vl2::LocalSettings settings;
-  settings.allow_managed = dictionary.get_bool("allowManaged", settings.allow_managed);
-  settings.allow_global = dictionary.get_bool("allowGlobal", settings.allow_global);
-  settings.allow_default = dictionary.get_bool("allowDefault", settings.allow_default);
-  settings.allow_dns = dictionary.get_bool("allowDNS", settings.allow_dns);
-  if (const std::string managed = dictionary.get_text("allowManaged");
-      managed.size() > kLongestFlag) {
-    settings.managed_within = parse_ranges(managed);
-    // A list in which nothing can be read admits nothing, rather than everything.
-    settings.allow_managed = !settings.managed_within.empty();
+  const Dictionary dictionary = Dictionary::parse(text);
+  for (const Dictionary::Entry& entry : dictionary.entries()) {
+    apply_local_setting(settings, entry.key + "=" + std::string(as_text(entry.value)));
   }
   return settings;
+}
+
+bool apply_local_setting(vl2::LocalSettings& settings, std::string_view assignment) {
+  const auto equals = assignment.find('=');
+  if (equals == std::string_view::npos) return false;
+  const std::string_view key = assignment.substr(0, equals);
+  const std::string_view value = assignment.substr(equals + 1);
+  const bool is_on = !value.empty() && (value[0] == '1' || value[0] == 't' || value[0] == 'T');
+  if (key == "allowManaged") {
+    settings.managed_within.clear();
+    settings.allow_managed = is_on;
+    if (value.size() > kLongestFlag) {
+      settings.managed_within = parse_ranges(value);
+      // A list in which nothing can be read admits nothing, rather than everything.
+      settings.allow_managed = !settings.managed_within.empty();
+    }
+    return true;
+  }
+  if (key == "allowGlobal") return settings.allow_global = is_on, true;
+  if (key == "allowDefault") return settings.allow_default = is_on, true;
+  if (key == "allowDNS") return settings.allow_dns = is_on, true;
+  return false;
 }
 
 std::string format_local_settings(const vl2::LocalSettings& settings) {

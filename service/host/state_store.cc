@@ -275,7 +275,13 @@ std::vector<std::pair<NetworkId, Bytes>> StateStore::load_controller_members() c
 
 Result<void, std::string> StateStore::apply(const StoredObject& object) const {
   const std::string name = file_of(object);
-  if (!object.remove) return files_.write(name, object.content, mode_of(object.kind));
+  if (!object.remove) {
+    // Most writes repeat what is there already (the peer cache at every exit): reading is cheaper
+    // than waiting for the disk.
+    const auto present = files_.read(name);
+    if (present && *present && **present == object.content) return {};
+    return files_.write(name, object.content, mode_of(object.kind));
+  }
   files_.remove(name);
   if (object.kind == StoredKind::NetworkConfig) remove_network(NetworkId(object.key));
   if (object.kind == StoredKind::ControllerNetwork) {

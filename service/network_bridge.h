@@ -1,0 +1,38 @@
+// Joins the node's networks to the stack's interfaces: frames across in both directions, addresses
+// and routes in. An interface exists while its network has an address. Decides nothing about either
+// side.
+#pragma once
+
+#include <map>
+
+#include "service/node/node.h"
+#include "service/stack/stack.h"
+
+namespace ztshim {
+
+class NetworkBridge {
+ public:
+  // Both outlive this object.
+  NetworkBridge(Node& node, stack::Stack& stack) : node_(node), stack_(stack) {}
+
+  // The network has changed, or is gone: makes, changes or removes its interface.
+  void update(NetworkId network);
+  // Every frame of a settled Outbox; what the stack answers goes to its output.
+  void deliver(const Outbox& out);
+  // A frame from the stack.
+  void send(Now now, const stack::OutgoingFrame& frame, Outbox& out);
+
+  // What applications see as the interface's name: "zt" and ten digits made of the network ID.
+  static std::string interface_name(NetworkId network);
+
+ private:
+  static stack::InterfaceId interface_of(NetworkId network) {
+    return static_cast<stack::InterfaceId>(network.number());
+  }
+
+  Node& node_;
+  stack::Stack& stack_;
+  std::map<NetworkId, stack::InterfaceConfig> interfaces_;  // as they were set last
+};
+
+}  // namespace ztshim

@@ -1,0 +1,444 @@
+#include "service/service.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "common/internal_fds.h"
+#include "common/log.h"
+#include "common/real.h"
+#include "service/administration.h"
+#include "service/host/interfaces.h"
+#include "service/host/local_settings.h"
+#include "service/status.h"
+
+namespace ztshim {
+namespace {
+
+// Interfaces come and go: how late we may notice. Asking costs some microseconds per address.
+constexpr Duration kEndpointInterval{30'000};
+// Two full segmented sends: waiting for more saves nothing and keeps the receiver idle.
+constexpr std::size_t kEarlyFlush = 90;
+// Frames that cause frames that cause frames: a loop between our own parts must not hang the
+// thread.
+constexpr int kMaxSettleRounds = 64;
+// One per program that waits for the network; a program waits in one place per thread.
+constexpr std::size_t kMaxWaiters = 1024;
+// While draining, time passes for the sake of `patience` only.
+constexpr Duration kDrainCheck{100};
+
+bool is_final_refusal(vl2::NetworkStatus status) {
+  switch (status) {
+    case vl2::NetworkStatus::AccessDenied:
+    case vl2::NetworkStatus::NotFound:
+    case vl2::NetworkStatus::PortError:
+    case vl2::NetworkStatus::ClientTooOld:
+    case vl2::NetworkStatus::AuthenticationRequired:
+      return true;
+    case vl2::NetworkStatus::RequestingConfiguration:
+    case vl2::NetworkStatus::Ok:
+      return false;
+  }
+  return false;
+}
+
+}  // namespace
+
+// ---- start
+
+Result<std::unique_ptr<Service>, ServiceFailure> Service::start(ServiceOptions options) {
+  const auto fail = [](std::string reason) {
+    return failure(ServiceFailure{false, std::move(reason)});
+  };
+  auto files = host::HomeFiles::open(options.home);
+  if (!files) return fail(files.error());
+  auto lock = host::HomeLock::acquire(*files);
+  if (!lock) return fail(lock.error());
+  if (!*lock) {
+    return failure(ServiceFailure{
+        true, fmt::format("{} is in use: another process hosts this node", options.home)});
+  }
+  files->remove_leftovers();
+  auto loop = host::EventLoop::make({});
+  if (!loop) return fail(loop.error());
+  std::unique_ptr<Service> service(new Service(std::move(options),
+                                               host::StateStore(std::move(*files)),
+                                               std::move(**lock), std::move(*loop)));
+  if (const auto opened = service->open(); !opened) return fail(opened.error());
+  return service;
+}
+
+Service::Service(ServiceOptions options, host::StateStore store, host::HomeLock lock,
+                 std::unique_ptr<host::EventLoop> loop)
+    : options_(std::move(options)),
+      lock_(std::move(lock)),
+      store_(std::move(store)),
+      loop_(std::move(loop)) {}
+
+// Sockets speak to the stack, and the stack to the node, while they are taken down.
+Service::~Service() {
+  rpc_.reset();
+  sockets_.reset();
+  stack_.reset();
+}
+
+Result<void, std::string> Service::open() {
+  auto identity = store_.load_or_make_identity(random_);
+  if (!identity) return failure(identity.error());
+  loop_->refresh_clocks();
+  if (const auto opened = open_ports(); !opened) return opened;
+  auto planet = options_.make_planet ? options_.make_planet(*identity, udp_->local_endpoints())
+                                     : store_.choose_planet(options_.planet);
+  if (!planet) return failure(planet.error());
+  if (const auto stored = store_wanted_networks(); !stored) return stored;
+
+  node_ = std::make_unique<Node>(load_environment(*identity, std::move(*planet)), random_);
+  stack_ = std::make_unique<stack::Stack>(
+      [this](const stack::OutgoingFrame& frame) {
+        bridge_->send(now(), frame, out_);
+        if (out_.datagrams().size() >= kEarlyFlush && out_.frames().empty() &&
+            out_.stored().empty() && out_.events().empty()) {
+          udp_->send(out_);
+          out_.clear();
+        }
+      },
+      [this](MutableBytes bytes) { random_.fill(bytes); });
+  bridge_ = std::make_unique<NetworkBridge>(*node_, *stack_);
+  stack_->set_time(now().time);
+  const ServiceId id{random_.number()};
+  sockets_ = std::make_unique<sockets::Sockets>(*stack_, *loop_, id);
+  auto server = host::RpcServer::open(store_.files(), *loop_, rpc::Services{*sockets_, *this, id});
+  if (!server) return failure(server.error());
+  rpc_ = std::move(*server);
+
+  loop_->set_turn_hook([this] { stack_->set_time(now().time); });
+  node_->start(now(), out_);
+  refresh_endpoints();
+  for (const NetworkId network : node_->vl2().networks()) bridge_->update(network);
+  flush();
+  log(LogArea::Service, LogLevel::Info, "node {} runs, home {}", identity->address().text(),
+      options_.home);
+  return {};
+}
+
+Result<void, std::string> Service::open_ports() {
+  host::UdpPorts::Options options;
+  options.bind = options_.bind;
+  options.port = options_.port;
+  auto opened = host::UdpPorts::open(
+      options, random_, *loop_,
+      [this](const Arrival& from, MutableBytes datagram) {
+        node_->on_datagram(now(), from, datagram, out_);
+      },
+      [this] { settle(); });
+  if (!opened) return failure(opened.error());
+  udp_ = std::move(*opened);
+  return {};
+}
+
+Result<void, std::string> Service::store_wanted_networks() {
+  for (const NetworkSetting& wanted : options_.networks) {
+    const NetworkId id(wanted.id);
+    if (auto stored = store_.add_network(id); !stored) return stored;
+    if (wanted.settings.empty()) continue;
+    vl2::LocalSettings settings;
+    for (const auto& network : store_.load_networks()) {
+      if (network.id == id) settings = network.settings;
+    }
+    for (const std::string& assignment : wanted.settings) {
+      if (!host::apply_local_setting(settings, assignment)) {
+        return failure(
+            fmt::format("network {}: unknown setting \"{}\"; allowed are allowManaged, "
+                        "allowGlobal, allowDefault and allowDNS",
+                        id.text(), assignment));
+      }
+    }
+    if (auto saved = store_.save_settings(id, settings); !saved) return saved;
+  }
+  return {};
+}
+
+Environment Service::load_environment(const Identity& identity, World planet) {
+  Environment environment;
+  environment.vl1.identity = identity;
+  environment.vl1.planet = std::move(planet);
+  environment.vl1.moons = store_.load_moons();
+  environment.vl1.cached_peers = store_.load_peers();
+  for (auto& network : store_.load_networks()) {
+    settings_[network.id] = network.settings;
+    environment.networks.push_back({network.id, std::move(network.config), network.settings});
+  }
+  environment.controller_networks = store_.load_controller_networks();
+  environment.controller_members = store_.load_controller_members();
+  environment.run_controller = options_.run_controller || !environment.controller_networks.empty();
+  return environment;
+}
+
+// ---- the loop
+
+Result<void, std::string> Service::run() {
+  try {
+    while (!stop_.load(std::memory_order_acquire) && fatal_.empty()) turn();
+    finish();
+  } catch (const std::exception& e) {  // out of memory, mostly
+    fatal_ = e.what();
+  }
+  const std::lock_guard lock(drain_.mutex);
+  drain_.has_ended = true;
+  if (drain_.state == Drain::State::Wanted) drain_.state = Drain::State::GivenUp;
+  drain_.changed.notify_all();
+  if (!fatal_.empty()) return failure(fatal_);
+  return {};
+}
+
+void Service::turn() {
+  loop_->turn(next_deadline());
+  run_timers();
+  flush();
+  check_drain();
+}
+
+Time Service::next_deadline() const {
+  const Time next = std::min({node_->next_deadline(), stack_->next_deadline(),
+                              sockets_->next_deadline(), writes_.next_deadline(), endpoints_due_});
+  if (drain_.state.load(std::memory_order_acquire) != Drain::State::Wanted) return next;
+  return std::min(next, loop_->now() + (drain_.turns < 2 ? Duration(0) : kDrainCheck));
+}
+
+void Service::run_timers() {
+  const Now time = now();
+  if (time.time >= node_->next_deadline()) node_->on_deadline(time, out_);
+  settle();
+  // In this order: the sockets act once on all that fds, frames and timers have told them.
+  if (time.time >= stack_->next_deadline()) stack_->run_timers();
+  if (time.time >= sockets_->next_deadline()) sockets_->on_deadline(time.time);
+  if (time.time >= endpoints_due_) refresh_endpoints();
+  writes_.on_deadline(time.time);
+}
+
+// Carries out everything but datagrams that nothing else depends on: those wait for company.
+void Service::settle() {
+  for (int round = 0; round < kMaxSettleRounds; ++round) {
+    if (out_.frames().empty() && out_.events().empty() && out_.stored().empty()) return;
+    std::swap(out_, settling_);
+    bridge_->deliver(settling_);
+    for (const Event& event : settling_.events()) handle(event);
+    for (const StoredObject& object : settling_.stored()) keep(object);
+    udp_->send(settling_);
+    settling_.clear();
+  }
+}
+
+void Service::flush() {
+  settle();
+  udp_->send(out_);
+  // More rounds than settle() allows: whatever is left is dropped, as a network would.
+  out_.clear();
+}
+
+void Service::change(const std::function<void(Node&, Now, Outbox&)>& change) {
+  loop_->refresh_clocks();
+  stack_->set_time(now().time);
+  change(*node_, now(), out_);
+  flush();
+  writes_.flush();
+}
+
+void Service::handle(const Event& event) {
+  if (const auto* changed = std::get_if<NetworkChanged>(&event)) {
+    on_network_changed(changed->network);
+  } else if (const auto* online = std::get_if<OnlineChanged>(&event)) {
+    log(LogArea::Service, LogLevel::Info, "{}",
+        online->online ? "online" : "offline: no root answers");
+  } else if (std::holds_alternative<IdentityCollision>(event)) {
+    on_identity_collision();
+  }
+}
+
+void Service::on_network_changed(NetworkId network) {
+  bridge_->update(network);
+  if (const auto info = node_->vl2().info(network)) {
+    log(LogArea::Service, LogLevel::Info, "net={} status {}", network.text(),
+        vl2::name_of(info->status));
+  }
+  release_waiters();
+}
+
+// vl1-behaviour 9: the address belongs to whoever was there first. The old identity is kept for
+// people; the next start makes a new one.
+void Service::on_identity_collision() {
+  const host::HomeFiles& files = store_.files();
+  const auto secret = files.read("identity.secret");
+  if (secret && *secret &&
+      files.write("identity.secret.saved_after_collision", **secret, host::kSecretFile)) {
+    files.remove("identity.secret");
+    files.remove("identity.public");
+  }
+  fatal_ = fmt::format("another node has the address {}: start again to get a new identity",
+                       node_->vl1().address().text());
+  log(LogArea::Service, LogLevel::Error, "{}", fatal_);
+}
+
+void Service::refresh_endpoints() {
+  endpoints_due_ = now().time + kEndpointInterval;
+  auto endpoints = host::reachable_endpoints(udp_->local_endpoints());
+  if (endpoints == offered_endpoints_) return;
+  offered_endpoints_ = endpoints;
+  node_->vl1().set_local_endpoints(now(), std::move(endpoints), out_);
+}
+
+void Service::finish() {
+  rpc_.reset();
+  node_->vl1().store_peers(out_);
+  flush();
+  writes_.flush();
+}
+
+// A planet given by the user is not made the home's own where that is another world.
+void Service::keep(const StoredObject& object) {
+  if (object.kind == StoredKind::Planet && !options_.planet.empty()) {
+    const auto offered = World::parse(object.content);
+    const auto content = store_.files().read("planet");
+    const auto present = content && *content
+                             ? World::parse(**content)
+                             : Result<World, ParseError>(failure(ParseError::Truncated));
+    if (offered && present && present->id != offered->id) return;
+  }
+  writes_.add(now().time, object);
+}
+
+// ---- draining
+
+bool Service::drain(Duration patience) {
+  std::unique_lock lock(drain_.mutex);
+  if (drain_.has_ended) return false;
+  drain_.patience = patience;
+  drain_.turns = 0;
+  drain_.progress = kLongAgo;
+  drain_.state.store(Drain::State::Wanted, std::memory_order_release);
+  loop_->wake();
+  drain_.changed.wait(lock, [this] { return drain_.state.load() != Drain::State::Wanted; });
+  return drain_.state.exchange(Drain::State::Idle) == Drain::State::Done;
+}
+
+void Service::check_drain() {
+  if (drain_.state.load(std::memory_order_acquire) != Drain::State::Wanted) return;
+  const std::lock_guard lock(drain_.mutex);
+  const Time time = now().time;
+  // Whoever drains is about to end, and its descriptors may live on in a child that cannot use them
+  // without this service.
+  if (drain_.turns == 0) sockets_->close_sockets_of(getpid());
+  std::uint64_t unsent = 0;
+  for (const auto& socket : sockets_->list()) unsent += socket.unsent_bytes;
+  if (drain_.progress == kLongAgo || unsent != drain_.unsent) drain_.progress = time;
+  drain_.unsent = unsent;
+  // The first turn after the request may have begun before the last descriptor was closed; the
+  // second has seen all of them.
+  if (++drain_.turns < 2) return;
+  if (sockets_->is_drained()) {
+    drain_.state.store(Drain::State::Done);
+  } else if (time - drain_.progress >= drain_.patience) {
+    log(LogArea::Service, LogLevel::Warn, "gave up with {} bytes unsent", unsent);
+    drain_.state.store(Drain::State::GivenUp);
+  } else {
+    return;
+  }
+  drain_.changed.notify_all();
+}
+
+void Service::stop() noexcept {
+  stop_.store(true, std::memory_order_release);
+  loop_->wake();
+}
+
+// ---- rpc::Control
+
+bool Service::networks_ready() const {
+  for (const NetworkId network : node_->vl2().networks()) {
+    const auto info = node_->vl2().info(network);
+    if (info && info->addresses.empty() && !is_final_refusal(info->status)) return false;
+  }
+  return true;
+}
+
+Result<UniqueFd> Service::make_ready_fd() {
+  // Those who no longer wait have closed their end.
+  std::erase_if(waiters_, [](const UniqueFd& waiter) {
+    pollfd asked{waiter.get(), 0, 0};
+    return real().poll(&asked, 1, 0) > 0 && (asked.revents & POLLERR) != 0;
+  });
+  if (waiters_.size() >= kMaxWaiters) return failure(std::errc::too_many_files_open);
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return failure(static_cast<std::errc>(errno));
+  UniqueFd theirs(keep_internal_fd(ends[0]));
+  waiters_.emplace_back(keep_internal_fd(ends[1]));
+  return theirs;
+}
+
+void Service::release_waiters() {
+  if (!waiters_.empty() && networks_ready()) waiters_.clear();
+}
+
+nlohmann::json Service::networks_json() const {
+  auto list = nlohmann::json::array();
+  for (const NetworkId network : node_->vl2().networks()) {
+    const auto info = node_->vl2().info(network);
+    const auto settings = settings_.find(network);
+    if (!info) continue;
+    list.push_back(status::network(
+        *info, settings == settings_.end() ? vl2::LocalSettings{} : settings->second));
+  }
+  return list;
+}
+
+std::string Service::status_json(rpc::Section section) const {
+  auto list = nlohmann::json::array();
+  switch (section) {
+    case rpc::Section::Status:
+      list = status::node(*node_, now(), {options_.home, udp_->local_endpoints()}, networks_json());
+      break;
+    case rpc::Section::Networks:
+      list = networks_json();
+      break;
+    case rpc::Section::Peers:
+      for (const auto& peer : node_->vl1().peers(now().time)) {
+        list.push_back(status::peer(peer, now()));
+      }
+      break;
+    case rpc::Section::Sockets:
+      for (const auto& socket : sockets_->list()) list.push_back(status::socket(socket));
+      break;
+  }
+  // Names of networks come from controllers: whatever is not UTF-8 is replaced, never thrown over.
+  return list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+Result<void> Service::join(std::uint64_t network) {
+  const NetworkId id(network);
+  if (const auto stored = store_.add_network(id); !stored) {
+    log(LogArea::Service, LogLevel::Error, "{}", stored.error());
+    return failure(std::errc::io_error);
+  }
+  settings_.try_emplace(id);
+  node_->join(now(), id, out_);
+  return {};
+}
+
+Result<void> Service::leave(std::uint64_t network) {
+  const NetworkId id(network);
+  node_->leave(now(), id, out_);
+  bridge_->update(id);
+  settings_.erase(id);
+  store_.remove_network(id);
+  release_waiters();
+  return {};
+}
+
+std::string Service::administer(std::string_view request) {
+  return ztshim::administer(*node_, now(), request, out_);
+}
+
+}  // namespace ztshim

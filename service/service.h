@@ -1,0 +1,149 @@
+// One running ZeroTier node with its TCP/IP stack, its physical sockets and its clients: puts the
+// parts together and owns the loop that turns them. Belongs to one thread but for stop() and
+// drain().
+//
+// How it works. A turn of the loop serves the physical sockets first; datagrams go into the node,
+// the frames that come out of it into the stack, what the stack answers back into the node. Then
+// clients and virtual sockets are served, then whatever timers are due. All datagrams that came up
+// on the way leave at the end of the turn, so that they can leave together; files are written later
+// still.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "common/config.h"
+#include "service/host/event_loop.h"
+#include "service/host/home_lock.h"
+#include "service/host/random.h"
+#include "service/host/rpc_server.h"
+#include "service/host/state_store.h"
+#include "service/host/store_queue.h"
+#include "service/host/udp_ports.h"
+#include "service/network_bridge.h"
+#include "service/node/node.h"
+#include "service/rpc/control.h"
+#include "service/sockets/sockets.h"
+#include "service/stack/stack.h"
+
+namespace ztshim {
+
+struct ServiceOptions {
+  std::string home;    // absolute
+  std::string planet;  // file; empty: the home's or the built-in one
+  // Instead of `planet`: the world for a node that is a root itself, whose ports are known only
+  // now.
+  std::function<Result<World, std::string>(const Identity&, const std::vector<Endpoint>&)>
+      make_planet;
+  std::vector<Endpoint> bind;            // physical addresses; empty: all
+  std::uint16_t port = 0;                // physical UDP port; 0: any
+  std::vector<NetworkSetting> networks;  // joined for good
+  bool run_controller = false;           // also when the home has no controller's records yet
+};
+
+struct ServiceFailure {
+  bool is_hosted_elsewhere = false;  // another process holds the home's lock
+  std::string reason;                // one sentence
+};
+
+class Service final : public rpc::Control {
+ public:
+  // Everything up to the point where clients can connect. May take a second or two when the home
+  // has no identity yet.
+  static Result<std::unique_ptr<Service>, ServiceFailure> start(ServiceOptions options);
+  ~Service() override;
+
+  // Turns the loop until stop(); then writes what is to be kept. An error ends it too, and is
+  // returned.
+  Result<void, std::string> run();
+
+  // ---- from any thread
+  void stop() noexcept;
+  // Waits until nothing is left to send for descriptors that applications have closed; gives up
+  // when nothing at all was acknowledged for `patience`. True: everything arrived.
+  bool drain(Duration patience);
+
+  // ---- for whoever runs the loop, between start() and run()
+  Node& node() { return *node_; }
+  const host::StateStore& store() const { return store_; }
+  std::vector<Endpoint> endpoints() const { return udp_->local_endpoints(); }
+  // Lets `change` work on the node, carries out what it wants and writes its files at once.
+  void change(const std::function<void(Node&, Now, Outbox&)>& change);
+
+  // ---- rpc::Control
+  bool networks_ready() const override;
+  Result<UniqueFd> make_ready_fd() override;
+  std::string status_json(rpc::Section section) const override;
+  Result<void> join(std::uint64_t network) override;
+  Result<void> leave(std::uint64_t network) override;
+  std::string administer(std::string_view request) override;
+
+ private:
+  Service(ServiceOptions options, host::StateStore store, host::HomeLock lock,
+          std::unique_ptr<host::EventLoop> loop);
+  Result<void, std::string> open();
+  Result<void, std::string> open_ports();
+  Result<void, std::string> store_wanted_networks();
+  Environment load_environment(const Identity& identity, World planet);
+
+  void turn();
+  Time next_deadline() const;
+  void run_timers();
+  void settle();
+  void flush();
+  void handle(const Event& event);
+  void on_network_changed(NetworkId network);
+  void on_identity_collision();
+  void refresh_endpoints();
+  void release_waiters();
+  void check_drain();
+  void finish();
+  void keep(const StoredObject& object);
+  nlohmann::json networks_json() const;
+  Now now() const { return loop_->clocks(); }
+
+  ServiceOptions options_;
+  host::HomeLock lock_;
+  host::StateStore store_;
+  host::StoreQueue writes_{store_};
+  host::SystemRandom random_;
+  std::unique_ptr<host::EventLoop> loop_;
+  std::unique_ptr<host::UdpPorts> udp_;
+  std::unique_ptr<Node> node_;
+  std::unique_ptr<stack::Stack> stack_;
+  std::unique_ptr<NetworkBridge> bridge_;
+  std::unique_ptr<sockets::Sockets> sockets_;
+  std::unique_ptr<host::RpcServer> rpc_;
+
+  Outbox out_;       // filled by everybody
+  Outbox settling_;  // what is being carried out
+  std::map<NetworkId, vl2::LocalSettings> settings_;
+  std::vector<Endpoint> offered_endpoints_;
+  Time endpoints_due_ = kLongAgo;
+  std::vector<UniqueFd> waiters_;  // closed when the networks are ready
+  std::string fatal_;              // why the loop ends
+
+  // The door to other threads.
+  struct Drain {
+    enum class State : std::uint8_t { Idle, Wanted, Done, GivenUp };
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::atomic<State> state{State::Idle};
+    Duration patience{};
+    int turns = 0;  // since it was wanted
+    std::uint64_t unsent = 0;
+    Time progress = kLongAgo;
+    bool has_ended = false;  // nobody turns the loop any more
+  };
+  Drain drain_;
+  std::atomic<bool> stop_{false};
+};
+
+}  // namespace ztshim
