@@ -235,6 +235,8 @@ void Dispatch::on_direct(Now now, const Opened& packet, Outbox& out) {
     core_.route_appeared = true;
     log(LogArea::Vl1, LogLevel::Debug, "peer={} path={} learned: it answered",
         peer.address().text(), key.remote.text());
+    // The only path there is has just been greeted: the next round is a minute away.
+    if (answers_->verb == Verb::Hello && peer.paths.size() == 1) peer.last_full_hello = now.time;
     keepalive_.arm(peer, now.time);
   }
   entry->last_authentic = now.time;

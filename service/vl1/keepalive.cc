@@ -23,7 +23,7 @@ void Keepalive::greet_roots(Now now, Outbox& out) {
     tend_root(now, *peer, root, out);
     arm(*peer, now.time);
   }
-  contacts_changed();
+  check_contacts(now, out);
   update_online(now, out);
 }
 
