@@ -5,6 +5,7 @@
 #include "common/reader.h"
 #include "common/writer.h"
 #include "service/vl2/ethernet.h"
+#include "service/wire/compression.h"
 #include "tests/sim/sim_node.h"
 
 namespace ztshim::testing {
@@ -220,6 +221,10 @@ OverlayWorld::OverlayWorld(std::uint64_t seed) : net(seed) {
   planet = sim::planet_of({{sim::identity(0), {sim::address_of(0)}}});
   root = std::make_unique<OverlayNode>(net, "root", sim::identity(0), planet, sim::address_of(0),
                                        false);
+  for (unsigned n = 0; n < 2; ++n) know(n);
+  net.set_filter([this](const Endpoint& from, const Endpoint&, ByteView datagram) {
+    return look_at(from, datagram);
+  });
   root->start();
   controller = std::make_unique<OverlayNode>(net, "controller", sim::identity(1), planet,
                                              sim::address_of(1), true);
@@ -229,6 +234,7 @@ OverlayWorld::OverlayWorld(std::uint64_t seed) : net(seed) {
 
 OverlayNode& OverlayWorld::add(const std::string& name) {
   const unsigned n = used_++;
+  know(n);
   members_.push_back(std::make_unique<OverlayNode>(net, name, sim::identity(n), planet,
                                                    sim::address_of(n), false));
   return *members_.back();
@@ -239,6 +245,60 @@ OverlayNode& OverlayWorld::add_started(const std::string& name) {
   node.start();
   net.run_for(seconds(1));
   return node;
+}
+
+void OverlayWorld::know(unsigned n) {
+  const Identity who = sim::identity(n);
+  identities_[who.address()] = who;
+  endpoints_[sim::address_of(n)] = who.address();
+}
+
+const PacketKeys* OverlayWorld::keys_of(Address a, Address b) {
+  const std::pair<Address, Address> pair = std::minmax(a, b);
+  const auto known = keys_.find(pair);
+  if (known != keys_.end()) return &known->second;
+  if (identities_.count(a) == 0 || identities_.count(b) == 0) return nullptr;
+  const auto key = identities_[a].agree(identities_[b]);
+  return key ? &keys_.emplace(pair, PacketKeys(*key)).first->second : nullptr;
+}
+
+// True: goes on its way.
+bool OverlayWorld::look_at(const Endpoint& from, ByteView datagram) {
+  const auto header = PacketHeader::read(datagram);
+  if (!header || header->is_fragmented() || endpoints_[from] != header->source) return true;
+  const PacketKeys* keys = keys_of(header->source, header->destination);
+  Bytes copy = to_bytes(datagram);
+  if (keys == nullptr || !keys->open(copy) || !decompress_packet(copy)) return true;
+  SentPacket packet;
+  packet.when = net.now().time;
+  packet.from = header->source;
+  packet.to = header->destination;
+  packet.verb = PacketHeader::read(copy)->verb();
+  Reader in(ByteView(copy).subspan(kPacketHeaderSize));
+  if (packet.verb == Verb::Ok || packet.verb == Verb::Error) {
+    packet.in_re = static_cast<Verb>(in.be<std::uint8_t>());
+    in.be<std::uint64_t>();
+    if (packet.verb == Verb::Error) packet.error = static_cast<ErrorCode>(in.be<std::uint8_t>());
+  }
+  packets_.push_back(packet);
+  return !drop || !drop(packet);
+}
+
+std::size_t OverlayWorld::count(Verb verb, const OverlayNode& from, const OverlayNode& to,
+                                Verb in_re) const {
+  return static_cast<std::size_t>(
+      std::count_if(packets_.begin(), packets_.end(), [&](const SentPacket& packet) {
+        return packet.verb == verb && packet.from == from.address() && packet.to == to.address() &&
+               packet.in_re == in_re;
+      }));
+}
+
+std::vector<SentPacket> OverlayWorld::sent_by(const OverlayNode& from, Verb verb) const {
+  std::vector<SentPacket> all;
+  for (const SentPacket& packet : packets_) {
+    if (packet.from == from.address() && packet.verb == verb) all.push_back(packet);
+  }
+  return all;
 }
 
 NetworkId OverlayWorld::make_network(std::uint32_t number, bool is_private) {

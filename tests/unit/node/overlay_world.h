@@ -2,12 +2,15 @@
 // each virtual interface. Scenarios speak in these words.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "service/crypto/suites.h"
 #include "service/node/node.h"
+#include "service/wire/packet.h"
 #include "tests/sim/identities.h"
 #include "tests/sim/sim_network.h"
 
@@ -29,6 +32,16 @@ Bytes arp_reply(MacAddress from, const IpAddress& own, MacAddress to, const IpAd
 // An IPv4 packet with UDP ports and this text.
 Bytes udp_packet(const IpAddress& from, const IpAddress& to, std::uint16_t port,
                  const std::string& text);
+
+// One packet that a node sent, opened. Packets in several datagrams are not looked into.
+struct SentPacket {
+  Time when;
+  Address from;
+  Address to;
+  Verb verb = Verb::Nop;
+  Verb in_re = Verb::Nop;             // OK, ERROR
+  ErrorCode error = ErrorCode::None;  // ERROR
+};
 
 class OverlayNode {
  public:
@@ -100,14 +113,30 @@ class OverlayWorld {
     return net.run_until(condition, limit);
   }
 
+  // ---- what crossed the network. Relayed packets count once, when their source sends them.
+  std::size_t count(Verb verb, const OverlayNode& from, const OverlayNode& to,
+                    Verb in_re = Verb::Nop) const;
+  std::vector<SentPacket> sent_by(const OverlayNode& from, Verb verb) const;
+  void forget_packets() { packets_.clear(); }
+  // Packets for which this holds are swallowed.
+  std::function<bool(const SentPacket&)> drop;
+
   sim::SimNetwork net;
   World planet;
   std::unique_ptr<OverlayNode> root;
   std::unique_ptr<OverlayNode> controller;
 
  private:
+  void know(unsigned n);
+  bool look_at(const Endpoint& from, ByteView datagram);
+  const PacketKeys* keys_of(Address a, Address b);
+
   std::vector<std::unique_ptr<OverlayNode>> members_;
   unsigned used_ = 2;
+  std::map<Address, Identity> identities_;
+  std::map<Endpoint, Address> endpoints_;
+  std::map<std::pair<Address, Address>, PacketKeys> keys_;
+  std::vector<SentPacket> packets_;
 };
 
 }  // namespace ztshim::testing
