@@ -54,14 +54,18 @@ NetworkSso read_sso(const Dictionary& dictionary) {
   NetworkSso sso;
   sso.version = dictionary.get_number("ssov");
   sso.enabled = dictionary.get_bool("ssoe");
-  sso.authentication_url = dictionary.get_text("aurl");
-  sso.authentication_expiry = dictionary.get_number("aexpt");
-  sso.issuer_url = dictionary.get_text("iurl");
-  sso.central_url = dictionary.get_text("ssoce");
-  sso.nonce = dictionary.get_text("sson");
-  sso.state = dictionary.get_text("ssos");
-  sso.client_id = dictionary.get_text("ssocid");
-  sso.provider = dictionary.get_text("ssop");
+  if (sso.version == 0 && sso.enabled) {
+    sso.authentication_url = dictionary.get_text("aurl");
+    sso.authentication_expiry = dictionary.get_number("aexpt");
+  }
+  if (sso.version == 1) {
+    sso.issuer_url = dictionary.get_text("iurl");
+    sso.central_url = dictionary.get_text("ssoce");
+    sso.nonce = dictionary.get_text("sson");
+    sso.state = dictionary.get_text("ssos");
+    sso.client_id = dictionary.get_text("ssocid");
+    sso.provider = dictionary.get_text("ssop", "default");
+  }
   return sso;
 }
 
@@ -131,12 +135,11 @@ void add_dns(DictionaryWriter& out, const NetworkDns& dns) {
 
 void add_sso(DictionaryWriter& out, const NetworkSso& sso) {
   out.add_number("ssov", sso.version).add_bool("ssoe", sso.enabled);
-  if (!sso.enabled) return;
-  if (sso.version == 0) {
+  if (sso.version == 0 && sso.enabled) {
     if (!sso.authentication_url.empty()) out.add("aurl", sso.authentication_url);
     out.add_number("aexpt", sso.authentication_expiry);
-    return;
   }
+  if (sso.version != 1) return;
   out.add("iurl", sso.issuer_url).add("ssoce", sso.central_url).add("sson", sso.nonce);
   out.add("ssos", sso.state).add("ssocid", sso.client_id).add("ssop", sso.provider);
 }

@@ -24,6 +24,12 @@ std::size_t limit() {
   return file("fragment.json").at("format").at("default_physical_mtu").get<std::size_t>();
 }
 
+TEST(FragmentFormat, has_the_recorded_limits) {
+  const Json& format = file("fragment.json").at("format");
+  EXPECT_EQ(format.at("default_physical_mtu").get<std::size_t>(), kDefaultDatagramLimit);
+  EXPECT_EQ(format.at("max_fragments").get<unsigned>(), kMaxDatagramsPerPacket);
+}
+
 TEST_P(Fragments, each_datagram_is_what_it_says) {
   const Json& datagrams = data().at("datagrams");
   ASSERT_EQ(datagrams.size(), number("datagram_count"));
@@ -35,6 +41,7 @@ TEST_P(Fragments, each_datagram_is_what_it_says) {
   for (std::size_t i = 0; i < datagrams.size(); ++i) {
     const Bytes datagram = hex_bytes(datagrams[i].at("datagram"));
     EXPECT_EQ(datagram.size(), datagrams[i].at("size").get<std::size_t>());
+    EXPECT_EQ(datagrams[i].at("kind"), i == 0 ? "head" : "fragment");
     const auto header = FragmentHeader::read(datagram);
     if (i == 0) {
       EXPECT_EQ(kind_of_datagram(datagram), DatagramKind::Packet);
@@ -47,7 +54,10 @@ TEST_P(Fragments, each_datagram_is_what_it_says) {
     EXPECT_EQ(header->destination, head->destination);
     EXPECT_EQ(header->total, datagrams.size());
     EXPECT_EQ(header->number, i);
-    EXPECT_EQ(header->hops, 0);
+    EXPECT_EQ(header->total, datagrams[i].at("total").get<unsigned>());
+    EXPECT_EQ(header->number, datagrams[i].at("number").get<unsigned>());
+    EXPECT_EQ(header->hops, datagrams[i].at("hops").get<unsigned>());
+    EXPECT_EQ(datagram[13], datagrams[i].at("indicator").get<unsigned>());
     EXPECT_EQ(header->is_receivable(), is_receivable);
     EXPECT_EQ(to_hex(written(*header)), to_hex(ByteView(datagram).first(kFragmentHeaderSize)));
   }

@@ -5,7 +5,7 @@
 #include "service/wire/compression.h"
 #include "service/wire/messages/ok.h"
 #include "service/wire/world.h"
-#include "tests/vectors/wire_case.h"
+#include "tests/vectors/world_json.h"
 
 namespace ztshim::vectors {
 namespace {
@@ -28,6 +28,15 @@ Bytes sealed_again(ByteView wire, Verb verb, ByteView payload, const PacketKeys&
   return packet;
 }
 
+// The agreed key stands in the file as well.
+void expect_agreed_key(const Json& data) {
+  if (!data.contains("agreed_key_48")) return;
+  const auto agreed =
+      identity(data.at("sender_secret")).agree(identity(data.at("receiver_secret")));
+  ASSERT_TRUE(agreed);
+  EXPECT_EQ(to_hex(agreed->bytes()), data.at("agreed_key_48"));
+}
+
 VECTOR_SUITE(HelloPackets, "hello.json", "hello");
 
 TEST_P(HelloPackets, open_and_parse_to_their_fields) {
@@ -42,7 +51,9 @@ TEST_P(HelloPackets, open_and_parse_to_their_fields) {
   EXPECT_EQ(static_cast<int>(header->suite()), fields.at("cipher_suite"));
   EXPECT_EQ(header->hops(), fields.at("hops").get<unsigned>());
   EXPECT_EQ(static_cast<int>(header->verb()), fields.at("verb"));
+  EXPECT_EQ(to_hex(ByteView(packet).subspan(19, 8)), fields.at("mac"));
 
+  expect_agreed_key(data());
   const PacketKeys keys = keys_of(data());
   ASSERT_EQ(keys.open(packet), flag("dearmor_ok"));
   const auto tail = Hello::tail_offset(packet);
@@ -60,10 +71,16 @@ TEST_P(HelloPackets, open_and_parse_to_their_fields) {
   EXPECT_EQ(hello->version.revision, fields.at("revision"));
   EXPECT_EQ(hello->timestamp, fields.at("timestamp").get<std::uint64_t>());
   EXPECT_EQ(hello->identity.text(), fields.at("identity"));
+  EXPECT_EQ(hello->identity, identity(data().at("sender_secret")));
   EXPECT_EQ(Hello::identity_of(payload_of(packet)), hello->identity);
   EXPECT_EQ(address_text(hello->sent_to), address_text(fields.at("sent_to_address")));
   EXPECT_EQ(to_hex(hello->planet_id, 16), fields.at("planet_id"));
   EXPECT_EQ(hello->planet_timestamp, fields.at("planet_timestamp").get<std::uint64_t>());
+  EXPECT_EQ(written(*hello).size() + fields.at("bytes_left_over").get<std::size_t>(),
+            payload_of(packet).size());
+  if (hello->sent_to) {
+    EXPECT_EQ(address_text(hello->sent_to), text("sent_to"));
+  }
   const Json& moons = fields.at("moons");
   ASSERT_EQ(hello->moons.size(), moons.size());
   for (std::size_t i = 0; i < moons.size(); ++i) {
@@ -94,8 +111,7 @@ TEST_P(OkHelloPackets, open_and_parse_to_their_fields) {
   EXPECT_EQ(static_cast<int>(header.verb()), fields.at("verb"));
   EXPECT_EQ(header.is_compressed(), fields.at("compressed_on_wire").get<bool>());
   ASSERT_TRUE(decompress_packet(packet));
-  EXPECT_EQ(to_hex(ByteView(packet).subspan(kVerbOffset)),
-            to_hex(ByteView(bytes("clear")).subspan(kVerbOffset)));
+  EXPECT_EQ(to_hex(packet), text("clear"));
 
   const auto ok = OkHeader::parse(payload_of(packet));
   ASSERT_TRUE(ok);
@@ -109,14 +125,18 @@ TEST_P(OkHelloPackets, open_and_parse_to_their_fields) {
   EXPECT_EQ(hello->version.minor, fields.at("minor"));
   EXPECT_EQ(hello->version.revision, fields.at("revision"));
   EXPECT_EQ(address_text(hello->seen_at), address_text(fields.at("observed_sender_address")));
+  EXPECT_EQ(text("sent_to"), address_text(hello->seen_at));
   EXPECT_EQ(hello->worlds.size(), fields.at("world_updates_length").get<std::size_t>());
+  EXPECT_EQ(
+      OkHeader::kSize + written(*hello).size() + fields.at("bytes_left_over").get<std::size_t>(),
+      payload_of(packet).size());
   const auto worlds = World::parse_all(hello->worlds);
   const Json& expected = fields.at("world_updates");
   ASSERT_EQ(worlds.size(), expected.size());
   for (std::size_t i = 0; i < worlds.size(); ++i) {
-    EXPECT_EQ(to_hex(worlds[i].id, 16), expected[i].at("id"));
-    EXPECT_EQ(worlds[i].timestamp, expected[i].at("timestamp").get<std::uint64_t>());
-    EXPECT_EQ(worlds[i].roots.size(), expected[i].at("roots").size());
+    Json described = world_json(worlds[i]);
+    described["serialized"] = to_hex(worlds[i].bytes());
+    EXPECT_EQ(described, expected[i]);
   }
 }
 

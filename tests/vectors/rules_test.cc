@@ -38,10 +38,17 @@ TEST_P(RuleDecode, reads_or_refuses_as_recorded) {
 
 VECTOR_SUITE(RuleTables, "rules.json", "rule_sets");
 
-TEST_P(RuleTables, survive_parsing_and_writing) {
-  const auto rules = parse_rules(bytes("rules_binary"));
+void expect_rules(const Json& recorded) {
+  const auto rules = parse_rules(hex_bytes(recorded.at("rules_binary")));
   ASSERT_TRUE(rules);
-  EXPECT_EQ(to_hex(binary_of(*rules)), text("rules_binary"));
+  EXPECT_EQ(rules_json(*rules), recorded.at("rules"));
+  EXPECT_EQ(to_hex(binary_of(*rules)), recorded.at("rules_binary"));
+}
+
+TEST_P(RuleTables, binary_and_json_say_the_same) {
+  expect_rules(data());
+  if (!has("capabilities")) return;
+  for (const Json& capability : data().at("capabilities")) expect_rules(capability);
 }
 
 TEST(RuleTypes, have_the_recorded_numbers) {

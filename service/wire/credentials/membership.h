@@ -55,6 +55,7 @@ class Membership {
 
   Address signed_by() const { return signed_by_; }
   bool is_signed() const { return static_cast<bool>(signed_by_); }
+  const Signature& signature() const { return signature_; }  // zeroes unless signed
   Bytes signed_bytes() const;
   void sign(const Identity& signer);
   // Signed by this very identity, and the signature is right. Whether that is the network's
