@@ -49,6 +49,14 @@ inline constexpr std::size_t kReadSize = std::size_t{256} * 1024;
 // cost more than they gain.
 inline constexpr std::size_t kLowWater = std::size_t{16} * 1024;
 
+// SO_SNDBUF of an application's end. The newest byte that stays unread (stream_pump.h) keeps its
+// whole kernel buffer charged to the writer, and the writer counts as writable only while four
+// times that fits. The largest buffer is sendfile's and splice's, 64 KiB in one piece: 66 304 bytes
+// with its overhead (tests/platform/gate_test.cc), so the effective size, twice what is set, must
+// be 265 216 at the least. Also what smaller wishes of the application are raised to.
+inline constexpr int kLeastSendBuffer = 139'264;
+inline constexpr int kSafeSendBuffer = 265'216;
+
 // What Linux TCP reports for buffers nobody touched, and its limits for those somebody did.
 inline constexpr int kReportedSendBuffer = 16384;
 inline constexpr int kReportedReceiveBuffer = 131072;

@@ -59,8 +59,7 @@ void HostListener::on_ready(std::uint32_t) { ready_(); }
 
 std::optional<HostListener::Accepted> HostListener::accept() {
   for (;;) {
-    // Not an internal descriptor: it belongs to the application in a moment.
-    UniqueFd fd(real().accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    UniqueFd fd(keep_internal_fd(real().accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC)));
     if (fd) {
       Accepted accepted;
       accepted.peer = name_of(fd.get(), real().getpeername);

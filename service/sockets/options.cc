@@ -260,7 +260,8 @@ Result<Options::Set> Options::set(int level, int name, ByteView value, const Fac
         int& slot = name == SO_SNDBUF ? values_.send_buffer : values_.receive_buffer;
         slot = std::clamp(number, 1, kMaxBuffer);
         remember(level, name, value);
-        return name == SO_SNDBUF ? Set::KernelToo : Set::Done;
+        // Smaller ones are only reported: the kernel object needs its size.
+        return name == SO_SNDBUF && slot > kLeastSendBuffer ? Set::KernelToo : Set::Done;
       }
       default:
         break;

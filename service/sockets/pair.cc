@@ -11,9 +11,33 @@
 #include <cstring>
 
 #include "common/internal_fds.h"
+#include "common/log.h"
 #include "common/real.h"
+#include "service/sockets/constants.h"
 
 namespace ztshim::sockets {
+
+namespace {
+
+// Of the service's thread; all pairs of a machine get the same.
+bool buffers_are_safe = true;
+
+void widen(int application_end) {
+  const int wanted = kLeastSendBuffer;
+  int got = 0;
+  socklen_t size = sizeof got;
+  real().setsockopt(application_end, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted);
+  real().getsockopt(application_end, SOL_SOCKET, SO_SNDBUF, &got, &size);
+  if (got < kSafeSendBuffer && buffers_are_safe) {
+    log(LogArea::Sockets, LogLevel::Warn,
+        "net.core.wmem_max is too small ({} bytes granted): resets may look like ends", got);
+  }
+  buffers_are_safe = got >= kSafeSendBuffer;
+}
+
+}  // namespace
+
+bool may_keep_newest_byte() { return buffers_are_safe; }
 
 Result<Pair> make_pair(const SocketName& name) {
   int ends[2] = {-1, -1};
@@ -21,8 +45,8 @@ Result<Pair> make_pair(const SocketName& name) {
     const bool is_limit = errno == EMFILE || errno == ENFILE;
     return failure(is_limit ? static_cast<std::errc>(errno) : std::errc::no_buffer_space);
   }
-  // Both: ours of the application's end is closed only after the application has received its own, and
-  // socket(2) owes it the lowest number that is free.
+  // Both: ours of the application's end is closed only after the application has received its own,
+  // and socket(2) owes it the lowest number that is free.
   Pair pair{UniqueFd(keep_internal_fd(ends[0])), UniqueFd(keep_internal_fd(ends[1]))};
   sockaddr_un address;
   const socklen_t length = name.to_sockaddr(address);
@@ -30,6 +54,11 @@ Result<Pair> make_pair(const SocketName& name) {
                   length) != 0) {
     return failure(std::errc::no_buffer_space);
   }
+  widen(pair.application_end.get());
+  // Urgent bytes travel in their place (interposition.md 14). Out of it they would be lost, and
+  // still be counted as unread.
+  const int on = 1;
+  real().setsockopt(pair.service_end.get(), SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
   return pair;
 }
 

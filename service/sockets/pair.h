@@ -15,10 +15,13 @@ namespace ztshim::sockets {
 
 struct Pair {
   UniqueFd application_end;  // blocking, close-on-exec, named
-  UniqueFd service_end;      // moved out of the application's way
+  UniqueFd service_end;
 };
 // EMFILE, ENFILE, ENOBUFS.
 Result<Pair> make_pair(const SocketName& name);
+// Are the buffers of pairs as large as the newest-byte rule needs (constants.h)? Not where
+// net.core.wmem_max is set below its default: then a reset may look like an end.
+bool may_keep_newest_byte();
 
 std::size_t unread_bytes(int fd);    // waiting for us
 std::size_t unread_by_peer(int fd);  // memory of what the other end has not read, not bytes

@@ -42,18 +42,18 @@ StreamPump::Result StreamPump::pull(int fd, stack::Pcb& pcb, MutableBytes scratc
     if (n > segment && (n < fresh || hold_partial)) n = n / segment * segment;
     if (hold_partial && n < segment) return Result::Held;
 
-    const bool keeps_newest = n == fresh;
+    const bool keeps_newest = n == fresh && may_keep_newest_byte();
     const std::size_t take = skip_ + n - (keeps_newest ? 1 : 0);
-    std::size_t got = take == 0 ? 0 : read_some(fd, scratch.first(take));
-    if (take != 0 && got == 0) return Result::Empty;
-    const std::size_t skipped = skip_;
+    const std::size_t got = take == 0 ? 0 : read_some(fd, scratch.first(take));
+    const std::size_t skipped = std::min(skip_, got);
     if (keeps_newest && got == take && peek_one(fd, scratch[got])) {
       skip_ = 1;
       hand(scratch.subspan(skipped, got + 1 - skipped), pcb);
       // Anything newer makes an event of its own.
       return refused_.empty() ? Result::Empty : Result::NoSpace;
     }
-    skip_ = 0;  // something follows what we took
+    if (got == 0) return Result::Empty;  // the kernel counts a byte that it does not give
+    skip_ = 0;                           // something follows what we took
     hand(scratch.subspan(skipped, got - skipped), pcb);
     if (!refused_.empty()) return Result::NoSpace;
   }

@@ -258,6 +258,7 @@ void TcpSocket::hand_over(UniqueFd service_end) {
 
 void TcpSocket::taken() {
   is_taken_ = true;
+  pcb_.widen_window();
   return_deadline_ = now() + kReturnPatience;
   hub_.soon(*this);
 }

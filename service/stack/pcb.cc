@@ -46,7 +46,7 @@ struct Trampolines {
   static err_t connected(void* arg, tcp_pcb* pcb, err_t) {
     auto& handle = *static_cast<Pcb*>(arg);
     tcp_poll(pcb, nullptr, 0);
-    handle.handshake_done(handle.started_);
+    handle.handshake_done(handle.started_, ReceiveWindow::kStart);
     handle.events_->on_connected();
     return ERR_OK;
   }
@@ -97,7 +97,8 @@ struct Trampolines {
     Pcb handle;
     handle.attach(pcb);
     handle.window_limit_ = events->window_limit();
-    handle.handshake_done(unpack(tcp_ext_arg_get(pcb, start_time_slot())));
+    // Until somebody accepts it, it holds no more of a stranger's bytes than was promised anyway.
+    handle.handshake_done(unpack(tcp_ext_arg_get(pcb, start_time_slot())), kUnscaledWindow);
     if (events->on_accept(std::move(handle))) return ERR_OK;
     // lwIP resets what is refused; it still has it, so the handle must let go first.
     handle.detach();
@@ -200,13 +201,13 @@ std::string_view Pcb::state() const {
 
 // lwIP opened the whole window when it read the scaling option; nothing above the unscaled one has
 // been promised to the peer yet.
-void Pcb::handshake_done(Time started) {
+void Pcb::handshake_done(Time started, std::size_t start_window) {
   const Duration round_trip = started == kLongAgo ? Duration{0} : glue.now - started;
   if ((pcb_->flags & TF_WND_SCALE) == 0) {
     window_.open(glue.now, round_trip, kUnscaledWindow);
     return;
   }
-  window_.open(glue.now, round_trip, std::max(window_limit_, kUnscaledWindow));
+  window_.open(glue.now, round_trip, std::max(window_limit_, kUnscaledWindow), start_window);
   pcb_->rcv_wnd = pcb_->rcv_ann_wnd = static_cast<tcpwnd_size_t>(window_.size());
   pcb_->rcv_ann_right_edge = pcb_->rcv_nxt + kUnscaledWindow;
 }
@@ -255,6 +256,11 @@ void Pcb::credit(std::size_t bytes) {
   const std::size_t most = TCP_WND_MAX(pcb_);
   pcb_->rcv_wnd = static_cast<tcpwnd_size_t>(std::min(most, pcb_->rcv_wnd + left));
   tcp_recved(pcb_, static_cast<u16_t>(last));
+}
+
+// Without a packet of its own: the next acknowledgement tells the peer.
+void Pcb::widen_window() {
+  if (pcb_ != nullptr) pcb_->rcv_wnd += static_cast<tcpwnd_size_t>(window_.widen());
 }
 
 void Pcb::shutdown_write() {

@@ -76,6 +76,8 @@ class Pcb {
   void push();
   // The application took received bytes: the peer may send as many more.
   void credit(std::size_t bytes);
+  // An accepted connection has reached its application: it may now receive as much as others.
+  void widen_window();
   // FIN after everything written.
   void shutdown_write();
   void abort();    // RST; no event follows
@@ -104,7 +106,7 @@ class Pcb {
   friend class ListenPcb;
   void attach(tcp_pcb* pcb);
   tcp_pcb* detach();
-  void handshake_done(Time started);
+  void handshake_done(Time started, std::size_t start_window);
 
   tcp_pcb* pcb_ = nullptr;
   PcbEvents* events_ = nullptr;

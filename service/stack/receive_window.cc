@@ -4,16 +4,24 @@
 
 namespace ztshim::stack {
 
-void ReceiveWindow::open(Time now, Duration round_trip, std::size_t limit) {
+void ReceiveWindow::open(Time now, Duration round_trip, std::size_t limit, std::size_t start) {
+  limit_ = limit;
   round_trip_ = std::max(round_trip, Duration{0});
   // A start window per millisecond of round trip is 2 Gbit/s. On shorter paths than that the start
   // window is enough, and a larger one would only overflow the UDP socket's buffer.
   const auto milliseconds =
       static_cast<std::size_t>(std::min<Duration::rep>(round_trip_.count(), 1000));
   most_ = std::min({kMost, kStart * (1 + milliseconds), limit});
-  size_ = std::min(kStart, limit);
+  size_ = std::min(start, limit);
   interval_start_ = now;
   taken_in_interval_ = 0;
+}
+
+std::size_t ReceiveWindow::widen() {
+  const std::size_t ordinary = std::min(kStart, limit_);
+  const std::size_t more = ordinary - std::min(size_, ordinary);
+  size_ += more;
+  return more;
 }
 
 std::size_t ReceiveWindow::on_taken(Time now, std::size_t bytes) {

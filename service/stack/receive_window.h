@@ -16,7 +16,10 @@ class ReceiveWindow {
   static constexpr std::size_t kMost = std::size_t{4} * 1024 * 1024;
 
   // `limit` is the most the application's SO_RCVBUF or the peer's missing window scaling allows.
-  void open(Time now, Duration round_trip, std::size_t limit);
+  // `start` is lower for a connection that nobody has accepted yet.
+  void open(Time now, Duration round_trip, std::size_t limit, std::size_t start = kStart);
+  // The ordinary start from now on: by how much that is more.
+  std::size_t widen();
   // The application took `bytes`: by how much the window grows beyond giving them back.
   std::size_t on_taken(Time now, std::size_t bytes);
 
@@ -24,6 +27,7 @@ class ReceiveWindow {
 
  private:
   std::size_t size_ = 0;
+  std::size_t limit_ = 0;
   std::size_t most_ = 0;
   Duration round_trip_{0};
   Time interval_start_ = kLongAgo;

@@ -328,6 +328,26 @@ TEST_F(ListenTest, AcceptsAndDelivers) {
   EXPECT_EQ(accepted_.notes.text(), "request");
 }
 
+TEST_F(ListenTest, UnacceptedConnectionHasASmallWindow) {
+  const Segment answer = handshake(4000);
+  ASSERT_EQ(accepted_.accepted.size(), 1U);
+  const auto window_after = [&](std::uint32_t sequence) {
+    send({at("10.1.0.2:4000"),
+          at("10.1.0.1:80"),
+          sequence,
+          answer.sequence + 1,
+          Segment::Ack,
+          512,
+          {},
+          to_bytes(as_bytes("abcd"))});
+    pass(Duration{100});
+    return last().window << 7;
+  };
+  EXPECT_LT(window_after(101), 65'536);
+  accepted_.accepted[0].widen_window();
+  EXPECT_GT(window_after(105), 250'000);
+}
+
 TEST_F(ListenTest, SynIsIgnoredWhileThereIsNoRoom) {
   accepted_.room = false;
   send({at("10.1.0.2:4000"), at("10.1.0.1:80"), 100, 0, Segment::Syn, 1000, {}, {}});

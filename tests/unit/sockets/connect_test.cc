@@ -350,7 +350,7 @@ TEST(Create, ApplicationEndIsNamedBlockingAndCloseOnExec) {
   ASSERT_EQ(getsockname(app.fd.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
   const auto name = SocketName::from_sockaddr(address, length);
   ASSERT_TRUE(name.has_value());
-  EXPECT_EQ(name->service, ServiceId{0x1234});
+  EXPECT_EQ(name->service, world.service);
   EXPECT_EQ(name->socket, app.id);
   EXPECT_EQ(fcntl(app.fd.get(), F_GETFL) & O_NONBLOCK, 0);
   EXPECT_EQ(fcntl(app.fd.get(), F_GETFD), FD_CLOEXEC);

@@ -125,7 +125,9 @@ TEST(Options, ThoseOfTheKernelObjectAreLeftToIt) {
   const auto got = world.sockets->get_option(app.id, SOL_SOCKET, SO_RCVTIMEO, sizeof timeout);
   ASSERT_TRUE(got.has_value());
   EXPECT_FALSE(got->has_value());
-  EXPECT_FALSE(*world.sockets->set_option(app.id, SOL_SOCKET, SO_SNDBUF, bytes(9999)));
+  EXPECT_FALSE(*world.sockets->set_option(app.id, SOL_SOCKET, SO_SNDBUF, bytes(150'000)));
+  EXPECT_TRUE(
+      *world.sockets->set_option(app.id, SOL_SOCKET, SO_SNDBUF, bytes(9'999)));  // too small
   EXPECT_TRUE(*world.sockets->set_option(app.id, SOL_SOCKET, SO_KEEPALIVE, bytes(1)));
 }
 

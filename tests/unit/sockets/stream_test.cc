@@ -252,6 +252,16 @@ TEST(Stream, IdleConnectionMakesNoEvents) {
   EXPECT_EQ(world.loop.delivered, before);
 }
 
+TEST(Stream, UrgentBytesArriveInTheirPlace) {
+  World world;
+  const World::Both both = world.pair();
+  both.client.write("before");
+  ASSERT_EQ(::send(both.client.fd.get(), "!", 1, MSG_OOB | MSG_DONTWAIT), 1);
+  both.client.write("after");
+  world.pass(Duration{200});
+  EXPECT_EQ(both.server.read(), "before!after");
+}
+
 TEST(Stream, UnsentBytesCountWhatThePeerHasNotAcknowledged) {
   World world;
   const auto [client, server] = world.pair();

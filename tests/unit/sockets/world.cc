@@ -93,7 +93,7 @@ World::World() {
   config.mac = kMac;
   config.addresses = {*IpPrefix::parse("10.9.8.7/24"), *IpPrefix::parse("fd00:9:8::7/64")};
   stack->set_interface(stack::InterfaceId{1}, config);
-  sockets = std::make_unique<Sockets>(*stack, loop, ServiceId{0x1234});
+  sockets = std::make_unique<Sockets>(*stack, loop, service);
 }
 
 App World::create(int domain, int owner_pid) {

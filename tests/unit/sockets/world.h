@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <map>
@@ -76,6 +77,8 @@ class World {
   // Virtual time passes.
   void pass(Duration time);
 
+  // The kernel knows each name once: two test programs must not use the same.
+  const ServiceId service{static_cast<std::uint64_t>(::getpid())};
   Policy policy;
   TestLoop loop;
   std::unique_ptr<stack::Stack> stack;
