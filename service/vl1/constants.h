@@ -33,6 +33,12 @@ inline constexpr Duration kPathAlive{19'000};
 inline constexpr Duration kPathExpiry{243'000};  // no authentic direct packet: unusable, removed
 inline constexpr Duration kPeerTimeout{500'000};
 inline constexpr Duration kTrustTime{600'000};
+// Ours: a peer that sends through a relay although something came directly from it so long ago, or
+// longer, may have lost its way to us. Packets overtaken by the first direct one are younger.
+inline constexpr Duration kDoubtPath{500};
+// Ours: between two packets to a place that would take over from a live path to the same IP. Peers
+// with several sockets send from all of them, and each such question costs two packets.
+inline constexpr Duration kDisputePath{5'000};
 inline constexpr Duration kConfirmPath{1'000};   // HELLOs to one unconfirmed path
 inline constexpr Duration kSilenceCap{140'000};  // silence counts at most so much against a path
 // The mapping towards the root that relays for us stays open (vl1-behaviour 3.1 allows 14-30 s):

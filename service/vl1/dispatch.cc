@@ -209,6 +209,8 @@ void Dispatch::received(Now now, const Opened& packet, bool trusted, Outbox& out
   if (packet.hops == 0) {
     on_direct(now, packet, out);
     if (packet.verb == Verb::Hello) keepalive_.greeted_by(now, peer);
+  } else {
+    doubt_paths(now, peer, out);
   }
   if (!was_active && peer.is_active(now.time)) keepalive_.arm(peer, now.time);
   if (peer.has_trust(now.time)) nat_.push(now, peer, packet.arrival, packet.hops, out);
@@ -223,14 +225,13 @@ void Dispatch::on_direct(Now now, const Opened& packet, Outbox& out) {
   const PathKey key(packet.arrival);
   PeerPath* entry = Topology::entry_of(peer, key);
   if (entry == nullptr) {
-    const auto is_live_twin = [&](const PeerPath& other) {
-      return other.path->key.remote.ip == key.remote.ip && other.path->key.socket == key.socket &&
-             other.path->is_alive(now.time);
-    };
-    // One path per remote IP and local socket: NATs with several mappings would make it flap.
-    if (std::any_of(peer.paths.begin(), peer.paths.end(), is_live_twin)) return;
     if (!core_.may_be_path(peer.address(), key.remote)) return;
-    if (!answers_ || answers_->where != key.remote) return confirm(now, peer, key, out);
+    const PeerPath* twin = Topology::live_twin_of(peer, key, now.time);
+    if (!answers_ || answers_->where != key.remote) {
+      return twin == nullptr ? confirm(now, peer, key, out) : dispute(now, peer, *twin, key, out);
+    }
+    // Both were asked together: the older one keeps its place if it has answered.
+    if (twin != nullptr && twin->last_authentic >= answers_->when) return;
     entry = &core_.topology.learn_path(peer, key, now.time);
     core_.route_appeared = true;
     log(LogArea::Vl1, LogLevel::Debug, "peer={} path={} learned: it answered",
@@ -243,6 +244,30 @@ void Dispatch::on_direct(Now now, const Opened& packet, Outbox& out) {
   if (answers_ && answers_->verb == Verb::Hello) {
     // By our own note of the time, not the echoed one: the wall clock may have been set since.
     entry->path->measured(static_cast<int>((now.time - answers_->when).count()));
+  }
+}
+
+// One path per remote IP and local socket, because a NAT with several mappings would make it flap.
+// But a node that was restarted speaks from a new port, and the old one counts as alive for a
+// while: both are asked, the old one first, and the new one takes over only if it alone answers.
+void Dispatch::dispute(Now now, Peer& peer, const PeerPath& twin, const PathKey& place,
+                       Outbox& out) {
+  const std::uint64_t key = core_.salted(place.hash() * 37 + peer.address().number());
+  if (!disputes_.enter(key, now.time, kDisputePath)) return;
+  const PathKey old = twin.path->key;
+  greeting_.probe(now, peer, old.socket, old.remote, Greeting::Probe::Light, out);
+  greeting_.hello(now, peer, place.socket, place.remote, out);
+}
+
+// Who has a direct path does not go through a relay: a peer that does was restarted, or its NAT has
+// forgotten us. Its paths are asked, and the relay is used until one answers.
+void Dispatch::doubt_paths(Now now, Peer& peer, Outbox& out) {
+  for (PeerPath& entry : peer.paths) {
+    if (!entry.is_usable(now.time) || now.time - entry.last_authentic < kDoubtPath) continue;
+    if (now.time - entry.doubted < kDisputePath) continue;
+    entry.doubted = now.time;
+    const PathKey key = entry.path->key;
+    greeting_.probe(now, peer, key.socket, key.remote, Greeting::Probe::Light, out);
   }
 }
 

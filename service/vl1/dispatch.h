@@ -51,6 +51,8 @@ class Dispatch {
   void received(Now now, const Opened& packet, bool trusted, Outbox& out);
   void on_direct(Now now, const Opened& packet, Outbox& out);
   void confirm(Now now, Peer& peer, const PathKey& place, Outbox& out);
+  void doubt_paths(Now now, Peer& peer, Outbox& out);
+  void dispute(Now now, Peer& peer, const PeerPath& twin, const PathKey& place, Outbox& out);
 
   Core& core_;
   Sender& sender_;
@@ -61,6 +63,7 @@ class Dispatch {
   // Forgetful tables: who makes up sources for his packets must not close the gate for others.
   GateTable<OnCollision::Forget> echoes_{kGateSlots};
   GateTable<OnCollision::Forget> confirmations_{kGateSlots};
+  GateTable<OnCollision::Forget> disputes_{kGateSlots};
   // What the packet at hand answers, when it is an OK that we expected.
   std::optional<ExpectedReplies::Sent> answers_;
   Bytes decompressed_;

@@ -103,12 +103,14 @@ std::vector<Endpoint> NatTraversal::own_addresses(Time now) const {
 }
 
 void NatTraversal::introduce(Now now, Peer& a, Peer& b, Outbox& out) {
-  const std::uint64_t low = std::min(a.address(), b.address()).number();
-  const std::uint64_t high = std::max(a.address(), b.address()).number();
-  // Only pairs that can be introduced are remembered; the others may have a path in a moment.
+  // Only pairs that can be introduced are remembered; the others may have a path in a moment. Pairs
+  // are remembered with the places they were told: who has moved is introduced again at once.
   const auto paths = paths_to_introduce(a, b, now.time);
   if (!paths) return;
-  const std::uint64_t pair = core_.salted(mixed(low) ^ high);
+  const auto one = [](const Peer& peer, const Path& path) {
+    return mixed(peer.address().number() ^ mixed(path.key.hash()));
+  };
+  const std::uint64_t pair = core_.salted(one(a, *paths->first) ^ one(b, *paths->second));
   if (!introductions_.enter(pair, now.time, kIntroduce)) return;
   const auto& [to_a, to_b] = *paths;
   const bool a_first = core_.random.below(2) == 0;

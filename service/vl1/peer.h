@@ -20,8 +20,11 @@ namespace ztshim::vl1 {
 struct PeerPath {
   Path* path = nullptr;
   Time last_authentic = kLongAgo;  // last direct packet of this peer on it
+  Time doubted = kLongAgo;         // the peer sent through a relay although it has this path
 
   bool is_usable(Time now) const { return now - last_authentic < kPathExpiry; }
+  // Nothing has come over it since it was doubted.
+  bool is_doubtful() const { return doubted > last_authentic; }
 };
 
 struct Peer {
@@ -63,9 +66,7 @@ struct Peer {
     return protocol >= kEchoProtocol && version != SoftwareVersion{1, 1, 0};
   }
   // The suite for everything but HELLO (vl1-crypto 5.1).
-  Suite suite() const {
-    return protocol >= kSivProtocol ? Suite::AesGmacSiv : Suite::Poly1305Salsa2012;
-  }
+  Suite suite() const { return choose_suite(true, protocol >= kSivProtocol); }
 };
 
 }  // namespace ztshim::vl1

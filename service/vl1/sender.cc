@@ -51,11 +51,13 @@ void Sender::send_sealed_with(const PacketKeys& keys, const Arrival& arrival, Ou
 }
 
 Path* Sender::route_to(Peer& peer, Time now) const {
-  if (const PeerPath* direct = best_path(peer, now)) return direct->path;
+  PeerPath* direct = best_path(peer, now);
+  if (direct != nullptr && !direct->is_doubtful()) return direct->path;
   Peer* root = core_.roots.best(core_.topology, now);
   if (root != nullptr && root != &peer) {
     if (const PeerPath* relay = best_path(*root, now)) return relay->path;
   }
+  if (direct != nullptr) return direct->path;
   const PeerPath* expired = best_path(peer, now, Expired::Accept);
   return expired == nullptr ? nullptr : expired->path;
 }

@@ -37,7 +37,7 @@ class Sender {
   // Sealed with the keys given instead of a peer's (a claimant to somebody's address).
   void send_sealed_with(const PacketKeys& keys, const Arrival& arrival, Outbox& out);
 
-  // The best path of the peer, else of the best root, else an expired one of the peer.
+  // The best path of the peer, else of the best root, else a doubtful or expired one of the peer.
   Path* route_to(Peer& peer, Time now) const;
 
  private:

@@ -21,6 +21,14 @@ void Topology::forget(Address address) {
   peers_.erase(found);
 }
 
+namespace {
+
+bool is_twin(const PathKey& one, const PathKey& other) {
+  return one.remote.ip == other.remote.ip && one.socket == other.socket;
+}
+
+}  // namespace
+
 PeerPath* Topology::entry_of(Peer& peer, const PathKey& key) {
   for (PeerPath& entry : peer.paths) {
     if (entry.path->key == key) return &entry;
@@ -28,13 +36,16 @@ PeerPath* Topology::entry_of(Peer& peer, const PathKey& key) {
   return nullptr;
 }
 
+const PeerPath* Topology::live_twin_of(const Peer& peer, const PathKey& key, Time now) {
+  for (const PeerPath& entry : peer.paths) {
+    if (is_twin(entry.path->key, key) && entry.path->is_alive(now)) return &entry;
+  }
+  return nullptr;
+}
+
 PeerPath& Topology::learn_path(Peer& peer, const PathKey& key, Time now) {
-  const auto silent_twin = [&](const PeerPath& entry) {
-    const PathKey& other = entry.path->key;
-    return other.remote.ip == key.remote.ip && other.socket == key.socket &&
-           !entry.path->is_alive(now);
-  };
-  auto slot = std::find_if(peer.paths.begin(), peer.paths.end(), silent_twin);
+  auto slot = std::find_if(peer.paths.begin(), peer.paths.end(),
+                           [&](const PeerPath& entry) { return is_twin(entry.path->key, key); });
   if (slot == peer.paths.end() && peer.paths.size() >= kMaxPaths) {
     slot = std::min_element(peer.paths.begin(), peer.paths.end(),
                             [](const PeerPath& a, const PeerPath& b) {

@@ -26,8 +26,10 @@ class Topology {
   Path* find_path(const PathKey& key) { return paths_.find(key); }
   // The peer's entry for this path, or nullptr.
   static PeerPath* entry_of(Peer& peer, const PathKey& key);
-  // Makes the path one of the peer's: in place of a silent one with the same IP and socket, as a
-  // new one, or in place of the one that was silent for longest (vl1-behaviour 6, 2.4).
+  // A live path of the peer that differs from `key` in the remote port alone, or nullptr.
+  static const PeerPath* live_twin_of(const Peer& peer, const PathKey& key, Time now);
+  // Makes the path one of the peer's: in place of one with the same IP and socket, as a new one, or
+  // in place of the one that was silent for longest (vl1-behaviour 6, 2.4).
   PeerPath& learn_path(Peer& peer, const PathKey& key, Time now);
   void drop_expired_paths(Peer& peer, Time now);
 

@@ -64,6 +64,7 @@ void SimNode::start() {
   vl1::Config config;
   config.identity = identity_;
   config.planet = settings_.planet;
+  config.moons = settings_.moons;
   config.classic_fragments = settings_.classic_fragments;
   for (const auto& [address, content] : cache_) config.cached_peers.push_back(content);
   auto runner = std::make_unique<Runner>(*this, std::move(config), net_.random().number());

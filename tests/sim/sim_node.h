@@ -33,6 +33,7 @@ class SimNode {
   struct Settings {
     std::vector<Endpoint> sockets;
     std::optional<World> planet;
+    std::vector<World> moons;
     bool classic_fragments = false;
   };
   SimNode(SimNetwork& net, const std::string& name, Identity identity, Settings settings);

@@ -472,6 +472,41 @@ TEST_F(Vl1Test, a_leaf_relays_only_for_those_it_shares_a_network_with) {
   EXPECT_EQ(PacketHeader::read(datagrams()[0])->hops(), 1U);
 }
 
+TEST_F(Vl1Test, senseless_packets_of_authentic_peers_do_no_harm) {
+  configure_log("off");
+  meet_bob();
+  const Suite suites[] = {Suite::Poly1305None, Suite::Poly1305Salsa2012, Suite::AesGmacSiv};
+  for (int i = 0; i < 20'000; ++i) {
+    Correspondent& who = i % 2 == 0 ? bob : root;
+    Bytes payload(random.below(i % 10 == 0 ? 1400 : 60));
+    random.fill(payload);
+    // Every other OK and ERROR is about something that was sent.
+    const auto verb = static_cast<Verb>(random.below(32));
+    if (i % 4 == 0 && payload.size() >= 9) {
+      const Verb sent = i % 8 == 0 ? Verb::Echo : Verb::MulticastGather;
+      const auto id = node->send(now, who.identity.address(), sent, {}, {}, {}, out);
+      Bytes quoted;
+      Writer writer(quoted);
+      OkHeader{sent, *id, {}}.write(writer);
+      std::copy(quoted.begin(), quoted.end(), payload.begin());
+    }
+    Bytes packet = who.packet(verb, payload, suites[random.below(3)]);
+    receive(who, packet);
+    if (i % 50 == 0) pass(Duration{static_cast<std::int64_t>(random.below(3000))});
+    node->on_deadline(now, out);
+    out.clear();
+    upper.seen.clear();
+  }
+  configure_log("warn");
+  // Still the node it was.
+  answer_greetings(root);
+  receive(bob, bob.packet(Verb::Frame, as_bytes("frame")));
+  ASSERT_EQ(upper.seen.size(), 1U);
+  EXPECT_EQ(as_text(upper.seen[0].payload), "frame");
+  EXPECT_GT(node->counters().malformed, 100U);
+  EXPECT_LE(node->peers(now.time).size(), 3U);
+}
+
 TEST_F(Vl1Test, old_roots_get_no_fragments) {
   Config config;
   config.identity = own;
