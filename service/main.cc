@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <exception>
+#include <string_view>
+#include <vector>
 
 #include "common/log.h"
 #include "service/cli/command.h"
@@ -23,15 +25,21 @@ std::string one_line(std::string text) {
 int run_command(int count, char** arguments) {
   CLI::App app("ZeroTier networks for unmodified programs", "ztshim");
   app.require_subcommand(1);
+  std::vector<char*> own(arguments, arguments + count);
+  const auto dashes = std::find(own.begin(), own.end(), std::string_view("--"));
+  const std::vector<std::string> words(dashes, own.end());
+  own.erase(dashes, own.end());
   app.set_version_flag("--version", "ztshim " ZTSHIM_VERSION);
   Action chosen;
   for (const auto add :
-       {add_run, add_service, add_lab, add_root, add_controller, add_planet, add_identity, add_join,
+       {add_service, add_lab, add_root, add_controller, add_planet, add_identity, add_join,
         add_leave, add_networks, add_peers, add_status, add_sockets, add_member}) {
     add(app, chosen);
   }
+  add_run(app, chosen, words);
   try {
-    app.parse(count, arguments);
+    app.parse(static_cast<int>(own.size()), own.data());
+    if (!words.empty() && !app.got_subcommand("run")) throw CLI::ExtrasError({words});
   } catch (const CLI::Success& asked) {  // --help, --version
     return app.exit(asked);
   } catch (const CLI::ParseError& wrong) {

@@ -128,6 +128,7 @@ Result<void, std::string> Service::open_ports() {
   host::UdpPorts::Options options;
   options.bind = options_.bind;
   options.port = options_.port;
+  options.preferred_port = store_.load_port();
   auto opened = host::UdpPorts::open(
       options, random_, *loop_,
       [this](const Arrival& from, MutableBytes datagram) {
@@ -136,7 +137,7 @@ Result<void, std::string> Service::open_ports() {
       [this] { settle(); });
   if (!opened) return failure(opened.error());
   udp_ = std::move(*opened);
-  return {};
+  return store_.save_port(udp_->port());
 }
 
 Result<void, std::string> Service::store_wanted_networks() {

@@ -41,8 +41,9 @@ void print_json(const Json& json);
 // Pads every column but the last to its widest cell.
 void print_table(const std::vector<std::vector<std::string>>& rows);
 
-// One function per subcommand, each in a file of its name.
-void add_run(CLI::App& app, Action& chosen);
+// One function per subcommand, each in a file of its name. `words`: what came after "--", the
+// command to run; CLI11 must not see it.
+void add_run(CLI::App& app, Action& chosen, std::vector<std::string> words);
 void add_service(CLI::App& app, Action& chosen);
 void add_lab(CLI::App& app, Action& chosen);
 void add_root(CLI::App& app, Action& chosen);

@@ -73,7 +73,7 @@ Result<World, std::string> own_planet(const host::HomeFiles& files, const Identi
   if (*content) {
     const auto parsed = World::parse(**content);
     if (!parsed) {
-      const std::string kept = files.set_aside("planet", "not a planet");
+      const std::string kept = files.set_aside("planet");
       return failure(
           fmt::format("{} is damaged and was kept as {}: put it back from a copy, or start "
                       "again to make a new world",

@@ -40,7 +40,7 @@ struct Options : HomeOptions {
   std::vector<std::string> networks;
   std::string listen, egress;
   bool ephemeral = false;
-  CLI::App* command = nullptr;
+  std::vector<std::string> words;
 };
 
 // The library beside the program (build tree), else where an installation has it.
@@ -219,8 +219,8 @@ class EphemeralHome {
   std::string path_;
 };
 
-int run(Options options, std::vector<std::string> words) {
-  if (!words.empty() && words.front() == "--") words.erase(words.begin());
+int run(Options options) {
+  const std::vector<std::string>& words = options.words;
   if (words.empty()) return fail("run: which program? `ztshim run -- CMD ARG...`", kWrongUsage);
   EphemeralHome ephemeral;
   if (options.ephemeral) {
@@ -245,12 +245,11 @@ int run(Options options, std::vector<std::string> words) {
 
 }  // namespace
 
-void add_run(CLI::App& app, Action& chosen) {
+void add_run(CLI::App& app, Action& chosen, std::vector<std::string> words) {
   auto* const command = app.add_subcommand(
       "run", "Run a program and all it starts on the network: run [OPTIONS] -- CMD ARG...");
   const auto options = std::make_shared<Options>();
   options->add_home(*command);
-  options->command = command;
   command->add_option("-n,--network", options->networks, "Network to join (ZTSHIM_NETWORK)")
       ->type_name("ID")
       ->allow_extra_args(false);
@@ -261,8 +260,12 @@ void add_run(CLI::App& app, Action& chosen) {
       ->type_name("split|virtual");
   command->add_flag("--ephemeral", options->ephemeral, "A new node for this run alone");
   command->prefix_command();
-  command->callback([options, &chosen] {
-    chosen = [options] { return run(*options, options->command->remaining()); };
+  command->callback([options, command, words = std::move(words), &chosen] {
+    // Without "--" the command begins at the first word that is no option.
+    options->words = command->remaining();
+    const bool is_marker = options->words.empty() && !words.empty();
+    options->words.insert(options->words.end(), words.begin() + (is_marker ? 1 : 0), words.end());
+    chosen = [options] { return run(*options); };
   });
 }
 

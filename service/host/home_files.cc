@@ -184,7 +184,7 @@ std::vector<std::string> HomeFiles::list(const std::string& folder) const {
   return names;
 }
 
-std::string HomeFiles::set_aside(const std::string& name, std::string_view why) const {
+std::string HomeFiles::set_aside(const std::string& name) const {
   std::string kept = name + ".damaged";
   // RENAME_NOREPLACE: an earlier damaged file may be the one worth having.
   for (int number = 2;
@@ -193,9 +193,13 @@ std::string HomeFiles::set_aside(const std::string& name, std::string_view why) 
        ++number) {
     kept = fmt::format("{}.damaged.{}", name, number);
   }
-  log(LogArea::Host, LogLevel::Warn, "{} is damaged ({}); kept as {}", path_of(name), why,
-      path_of(kept));
   return kept;
+}
+
+void HomeFiles::discard(const std::string& name, std::string_view why) const {
+  const std::string kept = set_aside(name);
+  log(LogArea::Host, LogLevel::Warn, "{} is damaged ({}) and is not used; kept as {}",
+      path_of(name), why, path_of(kept));
 }
 
 void HomeFiles::remove_leftovers() const { remove_temporaries(fd_.get(), ".", 0); }

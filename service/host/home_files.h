@@ -45,8 +45,10 @@ class HomeFiles {
   void remove_folder(const std::string& name) const;
   // The names in a folder, sorted, without ".", ".." and our own temporary files.
   std::vector<std::string> list(const std::string& folder) const;
-  // Renames it to NAME.damaged (or .damaged.2, …) and says so in the log. The new name.
-  std::string set_aside(const std::string& name, std::string_view why) const;
+  // Renames it to NAME.damaged (or .damaged.2, …). The new name.
+  std::string set_aside(const std::string& name) const;
+  // The same for what can be done without; says so in the log.
+  void discard(const std::string& name, std::string_view why) const;
   // Removes what an interrupted write left behind. Only while holding the lock of the home.
   void remove_leftovers() const;
 

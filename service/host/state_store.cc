@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "common/log.h"
@@ -14,6 +15,7 @@ namespace {
 constexpr const char* kIdentitySecret = "identity.secret";
 constexpr const char* kIdentityPublic = "identity.public";
 constexpr const char* kPlanet = "planet";
+constexpr const char* kPort = "zerotier-one.port";
 constexpr std::string_view kMoons = "moons.d";
 constexpr std::string_view kPeers = "peers.d";
 constexpr std::string_view kNetworks = "networks.d";
@@ -101,7 +103,7 @@ Result<std::optional<Identity>, std::string> StateStore::load_identity() const {
                           : !identity->is_valid()   ? "the address does not follow from the key"
                                                     : nullptr;
   if (why == nullptr) return std::optional(*identity);
-  const std::string kept = files_.set_aside(kIdentitySecret, why);
+  const std::string kept = files_.set_aside(kIdentitySecret);
   return failure(fmt::format(
       "{} is damaged ({}) and was kept as {}: restore it from a copy, or start again to "
       "get a new identity",
@@ -141,7 +143,7 @@ Result<World, std::string> StateStore::choose_planet(const std::string& given) c
     if (parsed && parsed->type == WorldType::Planet) {
       in_home = *parsed;
     } else {
-      const std::string kept = files_.set_aside(kPlanet, "not a planet");
+      const std::string kept = files_.set_aside(kPlanet);
       // Falling back to the public roots unasked would take a private node to strangers.
       if (given.empty()) {
         return failure(
@@ -175,7 +177,7 @@ std::vector<World> StateStore::load_moons() const {
     if (moon && moon->type == WorldType::Moon && moon->id == *id) {
       moons.push_back(*moon);
     } else {
-      files_.set_aside(path, "not the moon its name says");
+      files_.discard(path, "not the moon its name says");
     }
   }
   return moons;
@@ -189,6 +191,23 @@ std::vector<Bytes> StateStore::load_peers() const {
     if (content && *content) peers.push_back(**content);
   }
   return peers;
+}
+
+// ---- port
+
+std::uint16_t StateStore::load_port() const {
+  const auto content = files_.read(kPort);
+  std::uint16_t port = 0;
+  if (content && *content) {
+    const std::string_view text = as_text(**content);
+    std::from_chars(text.data(), text.data() + text.size(), port);
+  }
+  return port;
+}
+
+Result<void, std::string> StateStore::save_port(std::uint16_t port) const {
+  if (load_port() == port) return {};
+  return files_.write(kPort, as_bytes(std::to_string(port)), kPublicFile);
 }
 
 // ---- networks
@@ -241,7 +260,7 @@ std::vector<Bytes> StateStore::load_controller_networks() const {
     const auto content = files_.read(path);
     if (!content || !*content) continue;
     if (const std::string why = record_problem(**content, hex16(*id)); !why.empty()) {
-      files_.set_aside(path, why);
+      files_.discard(path, why);
     } else {
       records.push_back(**content);
     }
@@ -262,7 +281,7 @@ std::vector<std::pair<NetworkId, Bytes>> StateStore::load_controller_members() c
       const auto content = files_.read(path);
       if (!content || !*content) continue;
       if (const std::string why = record_problem(**content, hex10(*member)); !why.empty()) {
-        files_.set_aside(path, why);
+        files_.discard(path, why);
       } else {
         records.emplace_back(NetworkId(*id), **content);
       }

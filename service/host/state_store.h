@@ -35,6 +35,12 @@ class StateStore {
   // which also replaces an older signed revision of itself.
   Result<World, std::string> choose_planet(const std::string& given) const;
   std::vector<World> load_moons() const;
+
+  // The UDP port of the last run; 0: none. A node that comes back at its old port is found at once:
+  // its peers still send there, and take a new port of the same address for an intruder while the
+  // old one seems alive (vl1-behaviour 5.3, "redundancy").
+  std::uint16_t load_port() const;
+  Result<void, std::string> save_port(std::uint16_t port) const;
   std::vector<Bytes> load_peers() const;
 
   struct JoinedNetwork {

@@ -44,6 +44,11 @@ int grow_buffer(int fd, int forced, int name) {
 // Has no meaning but "does this kernel know the option": 0 switches segmentation off.
 bool knows_segmentation(int fd) { return set(fd, IPPROTO_UDP, UDP_SEGMENT, 0); }
 
+std::uint16_t random_port(RandomSource& random) {
+  return static_cast<std::uint16_t>(kLowestRandomPort +
+                                    random.below(kHighestRandomPort - kLowestRandomPort + 1));
+}
+
 std::string cannot_bind(const Endpoint& local, int error) {
   if (error == EADDRINUSE) {
     return fmt::format("UDP {} is in use by another program; choose another port, or 0 for any",
@@ -113,29 +118,27 @@ Result<std::unique_ptr<UdpPorts>, std::string> UdpPorts::open(const Options& opt
                                                               OnBatch on_batch) {
   std::unique_ptr<UdpPorts> made(new UdpPorts(loop, std::move(on_datagram), std::move(on_batch)));
   int error = 0;
-  Result<void, std::string> bound;
-  if (options.port != 0) {
-    bound = made->bind_all(options, options.port, error);
-  } else {
-    for (int attempt = 0; attempt < kPortAttempts; ++attempt) {
-      const auto port = static_cast<std::uint16_t>(
-          kLowestRandomPort + random.below(kHighestRandomPort - kLowestRandomPort + 1));
-      bound = made->bind_all(options, port, error);
-      const bool has_own_ports = std::any_of(options.bind.begin(), options.bind.end(),
-                                             [](const Endpoint& e) { return e.port != 0; });
-      if (bound || error != EADDRINUSE || has_own_ports) break;
-    }
+  const bool any_will_do =
+      options.port == 0 && std::none_of(options.bind.begin(), options.bind.end(),
+                                        [](const Endpoint& e) { return e.port != 0; });
+  std::uint16_t port = options.port != 0 ? options.port : options.preferred_port;
+  Result<void, std::string> bound = failure(std::string());
+  for (int attempt = 0; !bound && attempt < kPortAttempts; ++attempt) {
+    if (port == 0) port = random_port(random);
+    bound = made->bind_all(options, port, error);
+    if (!any_will_do || error != EADDRINUSE) break;
+    port = 0;
   }
   if (!bound) return failure(bound.error());
-  for (const auto& port : made->ports_) {
-    port->target.segmentation = options.segmentation && knows_segmentation(port->fd.get());
-    if (options.coalescing) set(port->fd.get(), IPPROTO_UDP, UDP_GRO, 1);
-    port->receive_buffer = grow_buffer(port->fd.get(), SO_RCVBUFFORCE, SO_RCVBUF);
-    grow_buffer(port->fd.get(), SO_SNDBUFFORCE, SO_SNDBUF);
-    port->watch = loop.watch_first(port->fd.get(), EPOLLIN, *port);
-    if (port->watch == 0) return failure(std::string("cannot wait for UDP datagrams"));
+  for (const auto& each : made->ports_) {
+    each->target.segmentation = options.segmentation && knows_segmentation(each->fd.get());
+    if (options.coalescing) set(each->fd.get(), IPPROTO_UDP, UDP_GRO, 1);
+    each->receive_buffer = grow_buffer(each->fd.get(), SO_RCVBUFFORCE, SO_RCVBUF);
+    grow_buffer(each->fd.get(), SO_SNDBUFFORCE, SO_SNDBUF);
+    each->watch = loop.watch_first(each->fd.get(), EPOLLIN, *each);
+    if (each->watch == 0) return failure(std::string("cannot wait for UDP datagrams"));
     log(LogArea::Host, LogLevel::Info, "listening on UDP {}, receive buffer {} bytes",
-        port->bound.text(), port->receive_buffer);
+        each->bound.text(), each->receive_buffer);
   }
   return made;
 }

@@ -35,6 +35,7 @@ class UdpPorts {
     std::uint16_t port = 0;  // 0: any free one, the same for all addresses
     bool segmentation = true;
     bool coalescing = true;
+    std::uint16_t preferred_port = 0;  // tried first where any will do
   };
   struct Counters {
     std::uint64_t datagrams_in = 0, datagrams_out = 0;

@@ -114,7 +114,7 @@ TEST(HomeFiles, SettingAsideNeverOverwritesAnEarlierDamagedFile) {
   const HomeFiles files = open_home(folder / "home");
   for (const char* content : {"first", "second"}) {
     put(folder / "home/planet", content);
-    files.set_aside("planet", "test");
+    files.discard("planet", "test");
   }
   EXPECT_FALSE(fs::exists(folder / "home/planet"));
   EXPECT_EQ(content_of(folder / "home/planet.damaged"), "first");

@@ -116,6 +116,17 @@ TEST_F(StateStoreTest, ADamagedPlanetIsSetAsideAndNotSilentlyReplaced) {
   EXPECT_EQ(content_of(home("planet.damaged")), "rubbish");
 }
 
+// ---- port
+
+TEST_F(StateStoreTest, ThePortOfTheLastRunIsRemembered) {
+  EXPECT_EQ(store_.load_port(), 0);
+  ASSERT_TRUE(store_.save_port(23456));
+  EXPECT_EQ(content_of(home("zerotier-one.port")), "23456");
+  EXPECT_EQ(store_.load_port(), 23456);
+  put(home("zerotier-one.port"), "nonsense");
+  EXPECT_EQ(store_.load_port(), 0);
+}
+
 // ---- networks
 
 TEST_F(StateStoreTest, JoiningIsAFileAndLeavingRemovesIt) {
@@ -157,6 +168,17 @@ TEST(LocalSettings, FlagsAndRangesRoundTrip) {
   EXPECT_TRUE(parsed.allow_dns);
   EXPECT_TRUE(parsed.allow_managed);
   EXPECT_EQ(parsed.managed_within, settings.managed_within);
+}
+
+TEST(LocalSettings, AnAssignmentChangesOneSettingAndUnknownKeysNone) {
+  vl2::LocalSettings settings;
+  EXPECT_TRUE(apply_local_setting(settings, "allowDefault=1"));
+  EXPECT_TRUE(apply_local_setting(settings, "allowManaged=false"));
+  EXPECT_TRUE(settings.allow_default);
+  EXPECT_FALSE(settings.allow_managed);
+  EXPECT_FALSE(apply_local_setting(settings, "allowAll=1"));
+  EXPECT_FALSE(apply_local_setting(settings, "allowGlobal"));
+  EXPECT_FALSE(settings.allow_global);
 }
 
 TEST(LocalSettings, AnUnreadableListAdmitsNothing) {

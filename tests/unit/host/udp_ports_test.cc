@@ -57,7 +57,7 @@ std::string numbered(std::size_t number, std::size_t size) {
 }
 
 UdpPorts::Options loopback(bool segmentation = true, bool coalescing = true) {
-  return {{{kLocal4, 0}}, 0, segmentation, coalescing};
+  return {{{kLocal4, 0}}, 0, segmentation, coalescing, 0};
 }
 
 // ---- which datagrams may leave together
@@ -201,7 +201,7 @@ TEST(UdpSender, CountsWhatCannotBeDeliveredAndGoesOn) {
 }
 
 TEST(UdpPorts, ADatagramForAnySocketLeavesFromEachOfItsFamily) {
-  Station sender({{{kLocal4, 0}, {*IpAddress::parse("127.0.0.2"), 0}}, 0, true, true});
+  Station sender({{{kLocal4, 0}, {*IpAddress::parse("127.0.0.2"), 0}}, 0, true, true, 0});
   Station receiver(loopback());
   Outbox out;
   put(out, kAnySocket, receiver.at(kLocal4), "hello");
@@ -273,6 +273,20 @@ TEST(UdpPorts, AnOccupiedPortIsAnErrorThatNamesIt) {
   ASSERT_FALSE(second);
   EXPECT_NE(second.error().find(first.at(kLocal4).text()), std::string::npos) << second.error();
   EXPECT_NE(second.error().find("in use"), std::string::npos) << second.error();
+}
+
+TEST(UdpPorts, ThePreferredPortIsTakenWhenItIsFreeAndAnyWillDo) {
+  UdpPorts::Options options = loopback();
+  std::uint16_t last = 0;
+  {
+    Station before(options);
+    last = before.ports->port();
+  }
+  options.preferred_port = last;
+  Station again(options);
+  EXPECT_EQ(again.ports->port(), last);
+  Station another(options);
+  EXPECT_NE(another.ports->port(), last);
 }
 
 TEST(UdpPorts, AnAddressThisMachineLacksIsAnError) {
