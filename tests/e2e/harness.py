@@ -44,7 +44,8 @@ class Program:
     def __init__(self, arguments, log, env=None, stdin=subprocess.DEVNULL, cwd=None):
         self.log = pathlib.Path(log)
         self.arguments = [str(a) for a in arguments]
-        with open(self.log, "ab") as output:
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.log, "wb") as output:
             self.process = subprocess.Popen(self.arguments, env=env, stdin=stdin, stdout=output,
                                             stderr=subprocess.STDOUT, cwd=cwd)
 

@@ -1,5 +1,8 @@
 // The connect gate: an AF_UNIX stream is writable while queued memory x 4 <= SO_SNDBUF
 // (interposition 2.2, 3.1).
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+
 #include "common/fd_contract.h"
 #include "tests/platform/pair.h"
 
@@ -11,6 +14,30 @@ std::size_t fill_gate(const Pair& pair) {
   write_bytes(pair.application, size - kSeedSize);
   write_bytes(pair.application, kSeedSize);
   return size;
+}
+
+// sendfile(2) puts up to 64 KiB into one kernel buffer, all of it charged to the writer until its
+// last byte is read. A service that leaves that byte unread (the newest-byte rule) needs a send
+// buffer of more than four times this, or the writer never becomes writable again: nginx stalled
+// after 256 KiB.
+TEST(NewestByte, OfASendfileLeavesTheWriterWritableOnlyWithALargeBuffer) {
+  constexpr int kLeastSendBuffer = 139264;  // service/sockets/constants.h
+  const Pair pair;
+  ASSERT_EQ(setsockopt(pair.application.get(), SOL_SOCKET, SO_SNDBUF, &kLeastSendBuffer,
+                       sizeof kLeastSendBuffer),
+            0);
+  if (option(pair.application, SO_SNDBUF) < 2 * kLeastSendBuffer) {
+    GTEST_SKIP() << "net.core.wmem_max is smaller than its default";
+  }
+  const UniqueFd file(memfd_create("page", MFD_CLOEXEC));
+  const std::vector<char> content(1 << 20, 's');
+  ASSERT_EQ(write(file.get(), content.data(), content.size()), 1 << 20);
+  off_t at = 0;
+  while (sendfile(pair.application.get(), file.get(), &at, 1 << 20) > 0) {
+  }
+  EXPECT_EQ(poll_bits(pair.application), 0);
+  drain_bytes(pair.service, static_cast<std::size_t>(at) - 1);
+  EXPECT_EQ(poll_bits(pair.application), POLLOUT);
 }
 
 class Gate : public ::testing::TestWithParam<int> {
