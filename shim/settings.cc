@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/real.h"
 #include "shim/answer.h"
+#include "shim/no_cancel.h"
 
 namespace ztshim {
 namespace {
@@ -95,6 +96,7 @@ Mode decide() {
 
 void read_settings() noexcept {
   const KeepErrno keep;
+  const NoCancel no_cancel;
   reading.ensure([] {
     try {
       parsed = new Parsed(Config::from_environment());
@@ -106,6 +108,7 @@ void read_settings() noexcept {
 
 Mode mode() noexcept {
   const KeepErrno keep;
+  const NoCancel no_cancel;
   read_settings();
   const bool is_decided = deciding.ensure([] {
     try {

@@ -15,6 +15,7 @@
 #include "common/service_entry.h"
 #include "common/unique_fd.h"
 #include "shim/inside.h"
+#include "shim/no_cancel.h"
 #include "shim/process_identity.h"
 #include "shim/settings.h"
 #include "shim/virtual_fd.h"
@@ -65,6 +66,7 @@ __attribute__((constructor)) void on_load() {
 __attribute__((destructor)) void on_exit() {
   // Forks that nobody told us of must not wait for their parent's bytes.
   if (process_kind() != ProcessKind::Own || !is_hosting_service()) return;
+  const NoCancel no_cancel;
   flush_standard_output();
   const Inside inside;
   close_virtual_fds();

@@ -43,6 +43,7 @@ struct Incoming {
 // Everything that can be said before a connection is taken. 0: go on.
 std::errc check(int fd, const sockaddr* address, const socklen_t* length, int flags) noexcept {
   const KeepErrno keep;
+  const NoCancel no_cancel;  // close(2) would be a point where a noexcept function is unwound
   if ((flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != 0) return std::errc::invalid_argument;
   if (!is_listener(fd)) return std::errc::invalid_argument;
   if (address != nullptr) {

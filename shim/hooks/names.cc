@@ -18,13 +18,14 @@ namespace {
 int name_of(const SocketName& socket, rpc::Side side, sockaddr* address, socklen_t* length,
             std::errc without_service) noexcept {
   const NoCancel no_cancel;
+  const auto answer = client::ask({socket, rpc::GetName{side}});
+  if (!answer) return fail(without_service);
+  // Before the pointers are looked at, as in the kernel: ENOTCONN comes first.
+  if (answer->reply.kind == rpc::Reply::Kind::Failed) return fail(answer->reply.error);
+  if (answer->reply.kind != rpc::Reply::Kind::Done) return fail(without_service);
   if (const auto checked = check_address_out(address, length); !checked) {
     return fail(checked.error());
   }
-  const auto answer = client::ask({socket, rpc::GetName{side}});
-  if (!answer) return fail(without_service);
-  if (answer->reply.kind == rpc::Reply::Kind::Failed) return fail(answer->reply.error);
-  if (answer->reply.kind != rpc::Reply::Kind::Done) return fail(without_service);
   put_address(answer->reply.endpoint, static_cast<int>(answer->reply.number), address, length);
   return 0;
 }

@@ -21,8 +21,6 @@ namespace {
 using Kind = Reply::Kind;
 using sockets::World;
 
-constexpr ServiceId kService{0x1234};  // as sockets::World names its own
-
 class FakeControl final : public Control {
  public:
   bool networks_ready() const override { return ready; }
@@ -57,9 +55,9 @@ class SessionTest : public ::testing::Test {
   UniqueFd connect() {
     int ends[2] = {-1, -1};
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
-    session_ =
-        std::make_unique<Session>(UniqueFd(ends[0]), Services{*world_.sockets, control_, kService},
-                                  world_.loop, [this](Session&) { session_.reset(); });
+    session_ = std::make_unique<Session>(UniqueFd(ends[0]),
+                                         Services{*world_.sockets, control_, world_.service},
+                                         world_.loop, [this](Session&) { session_.reset(); });
     return UniqueFd(ends[1]);
   }
 
@@ -94,7 +92,7 @@ class SessionTest : public ::testing::Test {
   void say_hello(Egress egress = Egress::Split) {
     const Got got = ask({{}, Hello{kVersion, 1, egress, ListenOn::Virtual}});
     ASSERT_EQ(got.reply.kind, Kind::Done);
-    EXPECT_EQ(got.reply.number, static_cast<std::uint64_t>(kService));
+    EXPECT_EQ(got.reply.number, static_cast<std::uint64_t>(world_.service));
   }
   // A socket and its fd.
   SocketName create(UniqueFd* fd = nullptr, int domain = AF_INET) {
@@ -105,7 +103,7 @@ class SessionTest : public ::testing::Test {
       *fd = std::move(got.descriptor);
     else
       kept_.push_back(std::move(got.descriptor));
-    return {kService, SocketId{got.reply.number}};
+    return {world_.service, SocketId{got.reply.number}};
   }
 
   World world_;
@@ -197,7 +195,8 @@ TEST_F(SessionTest, RefusesSocketsOfAnotherServiceAndThoseThatNeverWere) {
         Body{GetOption{1, 1, 4}}, Body{SetOption{1, 1, {}}}, Body{RememberedOptions{0}},
         Body{UnsentBytes{}}}) {
     EXPECT_EQ(ask({{ServiceId{99}, name.socket}, body}).reply.kind, Kind::Gone) << body.index();
-    EXPECT_EQ(ask({{kService, SocketId{0xffff}}, body}).reply.kind, Kind::Gone) << body.index();
+    EXPECT_EQ(ask({{world_.service, SocketId{0xffff}}, body}).reply.kind, Kind::Gone)
+        << body.index();
   }
 }
 

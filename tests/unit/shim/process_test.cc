@@ -241,16 +241,20 @@ void* wait_in_hook(void* argument) {
 class Cancelled : public ::testing::TestWithParam<bool> {};
 
 TEST_P(Cancelled, ThreadEndsInTheHookAndOthersGoOn) {
-  Waiting waiting;
-  waiting.connects = GetParam();
-  waiting.fd = waiting.connects ? stream_socket() : listener_on(kOwnAddress);
-  pthread_t thread{};
-  ASSERT_EQ(pthread_create(&thread, nullptr, wait_in_hook, &waiting), 0);
-  while (!waiting.has_begun) std::this_thread::yield();
-  ASSERT_EQ(pthread_cancel(thread), 0);
-  void* result = nullptr;
-  ASSERT_EQ(pthread_join(thread, &result), 0);
-  EXPECT_EQ(result, PTHREAD_CANCELED);
+  // Many times: the request finds the thread at another place in the hook each time.
+  for (int round = 0; round < 200; ++round) {
+    Waiting waiting;
+    waiting.connects = GetParam();
+    waiting.fd = waiting.connects ? stream_socket() : listener_on(kOwnAddress);
+    pthread_t thread{};
+    ASSERT_EQ(pthread_create(&thread, nullptr, wait_in_hook, &waiting), 0);
+    while (!waiting.has_begun) std::this_thread::yield();
+    for (int i = 0; i < round; ++i) std::this_thread::yield();
+    ASSERT_EQ(pthread_cancel(thread), 0);
+    void* result = nullptr;
+    ASSERT_EQ(pthread_join(thread, &result), 0);
+    ASSERT_EQ(result, PTHREAD_CANCELED);
+  }
   const UniqueFd listener = listener_on(kOwnAddress);
   const UniqueFd client = stream_socket();
   EXPECT_EQ(connect_to(client, kOwnAddress, port_of(listener)), 0);

@@ -1,0 +1,211 @@
+/* How connections carry data and how they end. */
+#include "observe.h"
+#include "scenarios.h"
+
+static void half_close(void) {
+  struct connected all = connected();
+  say_poll("idle", all.server);
+  say("write", write(all.client, "last", 4));
+  say("shutdown", shutdown(all.client, SHUT_WR));
+  say_poll("client", all.client);
+  wait_poll("server", all.server, POLLRDHUP);
+  say_read("read", all.server);
+  say_read("end", all.server);
+  say_read("still the end", all.server);
+  say("write back", write(all.server, "reply", 5));
+  say_read("read", all.client);
+  no_sigpipe();
+  say("write after shutdown", write(all.client, "x", 1));
+  say("shutdown", shutdown(all.server, SHUT_WR));
+  wait_poll("both ended", all.client, POLLHUP);
+  say_read("end", all.client);
+  say("SO_ERROR", socket_error(all.client));
+  close_connected(all);
+}
+
+static void peer_closes(void) {
+  struct connected all = connected();
+  write(all.server, "bye", 3);
+  close(all.server);
+  wait_poll("client", all.client, POLLRDHUP);
+  say_read("read", all.client);
+  say_read("end", all.client);
+  no_sigpipe();
+  say("first write", write(all.client, "x", 1));
+  wait_poll("answered by a reset", all.client, POLLHUP);
+  say("second write", write(all.client, "x", 1));
+  say_read("read", all.client);
+}
+
+static void peer_closes_with_unread_data(void) {
+  struct connected all = connected();
+  write(all.client, "unread", 6);
+  write(all.server, "arrived", 7);
+  struct pollfd asked = {all.server, POLLIN, 0};
+  poll(&asked, 1, 10000);
+  asked.fd = all.client;
+  poll(&asked, 1, 10000);
+  close(all.server);
+  wait_poll("client", all.client, POLLHUP);
+  say_read("read", all.client);
+  say_read("reset", all.client);
+  say_read("end", all.client);
+  say("SO_ERROR", socket_error(all.client));
+  no_sigpipe();
+  say("write", write(all.client, "x", 1));
+}
+
+static void linger_nothing(void) {
+  struct connected all = connected();
+  const struct linger at_once = {1, 0};
+  say("SO_LINGER", setsockopt(all.server, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once));
+  close(all.server);
+  wait_poll("client", all.client, POLLHUP);
+  say("SO_ERROR", socket_error(all.client));
+  say("SO_ERROR again", socket_error(all.client));
+  say_read("read", all.client);
+}
+
+static void shutdown_errors(void) {
+  const int fresh = stream(0);
+  say("fresh", shutdown(fresh, SHUT_WR));
+  say("unknown", shutdown(fresh, 3));
+  struct connected all = connected();
+  say("unknown", shutdown(all.client, -1));
+  say("no socket", shutdown(0, SHUT_WR));
+  say("reading half", shutdown(all.client, SHUT_RD));
+  say_read("read", all.client);
+  say("write", write(all.client, "x", 1));
+  say_read("read", all.server);
+  say("both", shutdown(all.client, SHUT_RDWR));
+  say("twice", shutdown(all.client, SHUT_WR));
+  close_connected(all);
+}
+
+static void reading(void) {
+  struct connected all = connected();
+  char text[32] = "";
+  say("nothing", recv(all.client, text, 1, MSG_DONTWAIT));
+  write(all.server, "0123456789", 10);
+  wait_poll("readable", all.client, POLLIN);
+  int count = -1;
+  say("FIONREAD", ioctl(all.client, FIONREAD, &count));
+  say("bytes", count);
+  say("peek", recv(all.client, text, 4, MSG_PEEK));
+  say_text("peeked", text);
+  memset(text, 0, sizeof text);
+  say("all", recv(all.client, text, 10, MSG_WAITALL));
+  say_text("text", text);
+  const struct timeval limit = {0, 50000};
+  setsockopt(all.client, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  say("time limit", recv(all.client, text, 1, 0));
+  close_connected(all);
+}
+
+static void raise_sigpipe(void) {
+  struct connected all = connected();
+  shutdown(all.client, SHUT_WR);
+  const pid_t child = fork();
+  if (child == 0) {
+    write(all.client, "x", 1);
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  say("killed by SIGPIPE", WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE);
+  say("MSG_NOSIGNAL", send(all.client, "x", 1, MSG_NOSIGNAL));
+  close_connected(all);
+}
+
+enum { kBulk = 4 << 20 };
+
+static unsigned char bulk_byte(size_t at) { return (unsigned char)(at * 7 + (at >> 11)); }
+
+static void* send_bulk(void* argument) {
+  const int fd = *(int*)argument;
+  unsigned char block[50000];
+  for (size_t at = 0; at < kBulk;) {
+    const size_t size = kBulk - at < sizeof block ? kBulk - at : sizeof block;
+    for (size_t i = 0; i < size; ++i) block[i] = bulk_byte(at + i);
+    const ssize_t sent = send(fd, block, size, 0);
+    if (sent < 0) {
+      say("send", -1);
+      return NULL;
+    }
+    at += (size_t)sent;
+  }
+  shutdown(fd, SHUT_WR);
+  return NULL;
+}
+
+static void check_bulk(const char* what, int fd) {
+  unsigned char block[70000];
+  size_t at = 0;
+  long wrong = 0;
+  for (;;) {
+    const ssize_t size = recv(fd, block, sizeof block, 0);
+    if (size < 0) say("recv", -1);
+    if (size <= 0) break;
+    for (ssize_t i = 0; i < size; ++i) wrong += block[i] != bulk_byte(at + (size_t)i);
+    at += (size_t)size;
+  }
+  say(what, (long)at);
+  say("wrong bytes", wrong);
+}
+
+static void* check_at_server(void* fd) {
+  check_bulk("server received", *(int*)fd);
+  return NULL;
+}
+
+static void both_ways(void) {
+  struct connected all = connected();
+  pthread_t sender, receiver, back;
+  pthread_create(&sender, NULL, send_bulk, &all.client);
+  pthread_create(&receiver, NULL, check_at_server, &all.server);
+  pthread_join(sender, NULL);
+  pthread_join(receiver, NULL);
+  pthread_create(&back, NULL, send_bulk, &all.server);
+  check_bulk("client received", all.client);
+  pthread_join(back, NULL);
+  close_connected(all);
+}
+
+static void slow_reader(void) {
+  struct connected all = connected();
+  fcntl(all.client, F_SETFL, O_NONBLOCK);
+  char block[65536];
+  memset(block, 'b', sizeof block);
+  size_t accepted = 0;
+  /* until nothing more is taken for a while: the buffers on the way are full */
+  struct pollfd asked = {all.client, POLLOUT, 0};
+  for (;;) {
+    const ssize_t size = write(all.client, block, sizeof block);
+    if (size > 0) {
+      accepted += (size_t)size;
+    } else if (poll(&asked, 1, 500) == 0) {
+      break;
+    }
+    if (accepted > 256u << 20) break;
+  }
+  say("bounded", accepted < 64u << 20);
+  shutdown(all.client, SHUT_WR);
+  size_t received = 0;
+  ssize_t size;
+  while ((size = read(all.server, block, sizeof block)) > 0) received += (size_t)size;
+  say("all of it arrived", received == accepted);
+  close_connected(all);
+}
+
+const struct scenario end_scenarios[] = {
+    {"end-half-close", half_close},
+    {"end-peer-closes", peer_closes},
+    {"end-peer-closes-with-unread-data", peer_closes_with_unread_data},
+    {"end-linger-nothing", linger_nothing},
+    {"end-shutdown-errors", shutdown_errors},
+    {"end-reading", reading},
+    {"end-sigpipe", raise_sigpipe},
+    {"end-both-ways", both_ways},
+    {"end-slow-reader", slow_reader},
+    {0},
+};
