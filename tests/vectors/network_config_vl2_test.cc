@@ -3,12 +3,13 @@
 
 #include "service/wire/messages/network_config.h"
 #include "service/wire/messages/ok.h"
+#include "tests/unit/vl2/lone_vl2.h"
 #include "tests/vectors/network_config_json.h"
-#include "tests/vectors/vl2_case.h"
 
 namespace ztshim::vectors {
 namespace {
 
+using vl2::LoneVl2;
 using vl2::NetworkStatus;
 
 const Json& root() { return file("network_config.json"); }
@@ -40,7 +41,7 @@ std::optional<NetworkConfig> stored_config(const Outbox& out) {
 VECTOR_SUITE(Assembly, "network_config.json", "chunk_handling");
 
 TEST_P(Assembly, completes_exactly_when_the_reference_does) {
-  Member node(member(), {controller()});
+  LoneVl2 node(member(), {controller()});
   const NetworkId network = network_in(root().at("chunks_network_id"));
   node.vl2().join(node.now, network, {}, {}, node.out);
   const auto offset = root().at("chunk_offset_in_packet").get<std::size_t>();
@@ -65,7 +66,7 @@ TEST_P(Assembly, completes_exactly_when_the_reference_does) {
 VECTOR_SUITE(OldForm, "network_config.json", "unsigned_single_chunk");
 
 TEST_P(OldForm, is_taken_from_the_controller_alone_and_for_us_alone) {
-  Member node(member(), {controller()});
+  LoneVl2 node(member(), {controller()});
   const Bytes packet = bytes("clear");
   const ByteView payload =
       ByteView(packet).subspan(root().at("chunk_offset_in_packet").get<std::size_t>());
@@ -84,7 +85,7 @@ TEST_P(OldForm, is_taken_from_the_controller_alone_and_for_us_alone) {
 VECTOR_SUITE(Answers, "network_config.json", "cases");
 
 TEST_P(Answers, lead_to_the_recorded_status_and_configuration) {
-  Member node(member(), {controller()});
+  LoneVl2 node(member(), {controller()});
   const NetworkId network = network_in(data().at("network_id"));
   node.vl2().join(node.now, network, {}, {}, node.out);
   node.out.clear();
@@ -97,16 +98,8 @@ TEST_P(Answers, lead_to_the_recorded_status_and_configuration) {
       continue;
     }
     constexpr std::size_t kErrorHeader = 10;
-    const vl1::Incoming error{.source = controller(),
-                              .id = {},
-                              .verb = Verb::Error,
-                              .payload = payload.subspan(kErrorHeader),
-                              .in_re_verb = Verb::NetworkConfigRequest,
-                              .in_re_id = {},
-                              .error = static_cast<ErrorCode>(reply.at("error_code").get<int>()),
-                              .arrival = {},
-                              .hops = 0};
-    node.vl2().on_packet(node.now, error, node.out);
+    node.receive_error(controller(), static_cast<ErrorCode>(reply.at("error_code").get<int>()),
+                       payload.subspan(kErrorHeader));
   }
   const std::string status = text("network_status");
   const NetworkStatus expected = status == "ok"              ? NetworkStatus::Ok
@@ -120,22 +113,13 @@ TEST_P(Answers, lead_to_the_recorded_status_and_configuration) {
 }
 
 TEST(Refusals, are_believed_from_the_controller_alone) {
-  Member node(member(), {controller()});
+  LoneVl2 node(member(), {controller()});
   const NetworkId network = network_in(root().at("chunks_network_id"));
   node.vl2().join(node.now, network, {}, {}, node.out);
   Bytes body;
   Writer(body).be(network.number());
   const Identity stranger = third_party(Json("218959bafc"));
-  const vl1::Incoming error{.source = stranger,
-                            .id = {},
-                            .verb = Verb::Error,
-                            .payload = body,
-                            .in_re_verb = Verb::NetworkConfigRequest,
-                            .in_re_id = {},
-                            .error = ErrorCode::NetworkAccessDenied,
-                            .arrival = {},
-                            .hops = 0};
-  node.vl2().on_packet(node.now, error, node.out);
+  node.receive_error(stranger, ErrorCode::NetworkAccessDenied, body);
   EXPECT_EQ(node.vl2().info(network)->status, NetworkStatus::RequestingConfiguration);
 }
 

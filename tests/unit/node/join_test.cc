@@ -225,6 +225,10 @@ TEST(Restart, of_a_member_uses_the_stored_configuration_before_any_answer) {
   alice.say(network, bob, "still here");
   world.net.run_for(seconds(2));
   EXPECT_THAT(bob.heard(), ElementsAre("still here")) << world.net.trace_text();
+  // Bob's certificate was signed by somebody whom alice, started anew, has to ask the root about.
+  bob.say(network, alice, "so am I");
+  world.net.run_for(seconds(2));
+  EXPECT_THAT(alice.heard(), ElementsAre("so am I")) << world.net.trace_text();
 }
 
 TEST(Restart, of_the_controller_keeps_networks_members_and_addresses) {

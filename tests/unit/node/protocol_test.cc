@@ -96,7 +96,8 @@ TEST(Credentials, go_before_the_first_frame_and_again_after_a_renewal_only) {
   Members m(27);
   for (int i = 0; i < 5; ++i) m.alice.say(m.network, m.bob, "hello");
   m.world.net.run_for(seconds(2));
-  EXPECT_EQ(m.world.count(Verb::NetworkCredentials, m.alice, m.bob), 1U) << m.world.net.trace_text();
+  EXPECT_EQ(m.world.count(Verb::NetworkCredentials, m.alice, m.bob), 1U)
+      << m.world.net.trace_text();
   const auto packets = m.world.sent_by(m.alice, Verb::NetworkCredentials);
   const auto frames = m.world.sent_by(m.alice, Verb::Frame);
   ASSERT_THAT(packets, SizeIs(1));

@@ -8,14 +8,13 @@
 #include "service/vl1/peer_cache.h"
 #include "service/vl2/vl2.h"
 #include "tests/sim/participant.h"
-#include "tests/vectors/wire_case.h"
 
-namespace ztshim::vectors {
+namespace ztshim::vl2 {
 
-class Member {
+class LoneVl2 {
  public:
   // Knows the identities of `known`.
-  explicit Member(const Identity& own, const std::vector<Identity>& known = {}) : vl2_(random_) {
+  explicit LoneVl2(const Identity& own, const std::vector<Identity>& known = {}) : vl2_(random_) {
     vl1::Config config;
     config.identity = own;
     for (const Identity& peer : known) {
@@ -41,7 +40,21 @@ class Member {
                            .hops = 0},
                           out);
   }
-  vl2::Vl2& vl2() { return vl2_; }
+  vl1::Verdict receive_error(const Identity& source, ErrorCode code, ByteView body) {
+    return vl2_.on_packet(now,
+                          {.source = source,
+                           .id = PacketId(++packets_),
+                           .verb = Verb::Error,
+                           .payload = body,
+                           .in_re_verb = Verb::NetworkConfigRequest,
+                           .in_re_id = {},
+                           .error = code,
+                           .arrival = {},
+                           .hops = 0},
+                          out);
+  }
+  Vl2& vl2() { return vl2_; }
+  vl1::Vl1& vl1() { return *vl1_; }
   void wait(Duration time) {
     now.time += time;
     now.wall_ms += time.count();
@@ -54,9 +67,9 @@ class Member {
 
  private:
   sim::SeededRandom random_{1};
-  vl2::Vl2 vl2_;
+  Vl2 vl2_;
   std::unique_ptr<vl1::Vl1> vl1_;
   std::uint64_t packets_ = 0;
 };
 
-}  // namespace ztshim::vectors
+}  // namespace ztshim::vl2
