@@ -15,10 +15,10 @@ inline constexpr std::uint8_t kProtocolVersion = 12;
 inline constexpr std::uint8_t kSoftwareMajor = 1;
 inline constexpr std::uint8_t kSoftwareMinor = 14;
 inline constexpr std::uint16_t kSoftwareRevision = 1;
-inline constexpr unsigned kOldestProtocol = 4;       // older identities have another form
-inline constexpr unsigned kEchoProtocol = 5;         // first to answer ECHO
-inline constexpr unsigned kSivProtocol = 12;         // first to open suite 3
-inline constexpr unsigned kOwnProtocolWithPort = 5;  // older ones read a port of 0 in OK(HELLO)
+inline constexpr unsigned kOldestProtocol = 4;  // older identities have another form
+inline constexpr unsigned kEchoProtocol = 5;    // first to answer ECHO
+inline constexpr unsigned kSivProtocol = 12;    // first to open suite 3
+inline constexpr unsigned kPortProtocol = 5;    // older ones read a port of 0 in OK(HELLO)
 
 // ---- keeping in touch. Protocol.
 // The grid of the reference's periodic check: unreachable roots are greeted this often.
@@ -33,9 +33,14 @@ inline constexpr Duration kPathAlive{19'000};
 inline constexpr Duration kPathExpiry{243'000};  // no authentic direct packet: unusable, removed
 inline constexpr Duration kPeerTimeout{500'000};
 inline constexpr Duration kTrustTime{600'000};
-// Ours: a peer that sends through a relay although something came directly from it so long ago, or
-// longer, may have lost its way to us. Packets overtaken by the first direct one are younger.
+// Ours, to notice early that a path leads nowhere. A peer that sends through a relay although
+// something came directly from it so long ago, or longer, may have lost its way to us (packets
+// overtaken by the first direct one are younger).
 inline constexpr Duration kDoubtPath{500};
+// We are sending and have heard nothing for so long: ask. TCP is never silent that long; a stream
+// in one direction costs an ECHO each time.
+inline constexpr Duration kSilentPath{5'000};
+inline constexpr Duration kAskAgain{5'000};  // while there is no answer
 // Ours: between two packets to a place that would take over from a live path to the same IP. Peers
 // with several sockets send from all of them, and each such question costs two packets.
 inline constexpr Duration kDisputePath{5'000};
@@ -49,9 +54,9 @@ inline constexpr Duration kRootMapping{25'000};
 // kConfirmPath when it hears from us. Should our answer be lost it gets another occasion after
 // this.
 inline constexpr Duration kReassureRoot{1'200};
-// Ours: a root that has not answered a question for so long is passed over while another one lives.
+// Ours: who has not answered a question for so long is passed over while there is another way.
 // Three WHOIS retries, and longer than any sane round trip.
-inline constexpr Duration kRootAnswers{1'600};
+inline constexpr Duration kAnswerTime{1'600};
 
 // ---- queues. Protocol: 5 s is longer than any WHOIS that will be answered.
 inline constexpr Duration kWhoisRetry{500};
@@ -67,7 +72,6 @@ inline constexpr std::size_t kLookupsForStrangers = 64;
 inline constexpr std::size_t kUdpPayload = 1432;     // usual limit per datagram
 inline constexpr std::size_t kUdpRead = 1500;        // what a genuine node reads of one
 inline constexpr std::size_t kMaxDatagrams = 7;      // per packet
-inline constexpr std::size_t kCompressAbove = 64;    // smaller payloads are not tried
 inline constexpr std::size_t kMaxWorldsInOk = 1429;  // OK(HELLO) stays within kUdpRead
 // Incomplete packets held, in all and from one source (ours; the reference has 32 in all). One busy
 // sender with reordering needs a handful, and each may hold 10 KB of a stranger's bytes.

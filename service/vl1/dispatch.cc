@@ -210,7 +210,7 @@ void Dispatch::received(Now now, const Opened& packet, bool trusted, Outbox& out
     on_direct(now, packet, out);
     if (packet.verb == Verb::Hello) keepalive_.greeted_by(now, peer);
   } else {
-    doubt_paths(now, peer, out);
+    path_watch_.on_relayed(now, peer, out);
   }
   if (!was_active && peer.is_active(now.time)) keepalive_.arm(peer, now.time);
   if (peer.has_trust(now.time)) nat_.push(now, peer, packet.arrival, packet.hops, out);
@@ -257,18 +257,6 @@ void Dispatch::dispute(Now now, Peer& peer, const PeerPath& twin, const PathKey&
   const PathKey old = twin.path->key;
   greeting_.probe(now, peer, old.socket, old.remote, Greeting::Probe::Light, out);
   greeting_.hello(now, peer, place.socket, place.remote, out);
-}
-
-// Who has a direct path does not go through a relay: a peer that does was restarted, or its NAT has
-// forgotten us. Its paths are asked, and the relay is used until one answers.
-void Dispatch::doubt_paths(Now now, Peer& peer, Outbox& out) {
-  for (PeerPath& entry : peer.paths) {
-    if (!entry.is_usable(now.time) || now.time - entry.last_authentic < kDoubtPath) continue;
-    if (now.time - entry.doubted < kDisputePath) continue;
-    entry.doubted = now.time;
-    const PathKey key = entry.path->key;
-    greeting_.probe(now, peer, key.socket, key.remote, Greeting::Probe::Light, out);
-  }
 }
 
 void Dispatch::confirm(Now now, Peer& peer, const PathKey& place, Outbox& out) {

@@ -9,6 +9,7 @@
 #include "service/vl1/greeting.h"
 #include "service/vl1/keepalive.h"
 #include "service/vl1/nat_traversal.h"
+#include "service/vl1/path_watch.h"
 #include "service/vl1/rate_gate.h"
 #include "service/vl1/sender.h"
 
@@ -17,13 +18,14 @@ namespace ztshim::vl1 {
 class Dispatch {
  public:
   Dispatch(Core& core, Sender& sender, Greeting& greeting, Exchange& exchange, NatTraversal& nat,
-           Keepalive& keepalive)
+           Keepalive& keepalive, PathWatch& path_watch)
       : core_(core),
         sender_(sender),
         greeting_(greeting),
         exchange_(exchange),
         nat_(nat),
-        keepalive_(keepalive) {}
+        keepalive_(keepalive),
+        path_watch_(path_watch) {}
 
   // A whole packet for us, as it arrived; it is opened in place.
   void on_packet(Now now, const Arrival& arrival, MutableBytes packet, Outbox& out);
@@ -51,7 +53,6 @@ class Dispatch {
   void received(Now now, const Opened& packet, bool trusted, Outbox& out);
   void on_direct(Now now, const Opened& packet, Outbox& out);
   void confirm(Now now, Peer& peer, const PathKey& place, Outbox& out);
-  void doubt_paths(Now now, Peer& peer, Outbox& out);
   void dispute(Now now, Peer& peer, const PeerPath& twin, const PathKey& place, Outbox& out);
 
   Core& core_;
@@ -60,6 +61,7 @@ class Dispatch {
   Exchange& exchange_;
   NatTraversal& nat_;
   Keepalive& keepalive_;
+  PathWatch& path_watch_;
   // Forgetful tables: who makes up sources for his packets must not close the gate for others.
   GateTable<OnCollision::Forget> echoes_{kGateSlots};
   GateTable<OnCollision::Forget> confirmations_{kGateSlots};

@@ -161,7 +161,7 @@ void Greeting::answer(Now now, Peer& peer, const Arrival& arrival, PacketId in_r
   ok.protocol = kProtocolVersion;
   ok.version = kOurVersion;
   ok.seen_at = arrival.remote;
-  if (hello.protocol < kOwnProtocolWithPort) ok.seen_at.port = 0;
+  if (hello.protocol < kPortProtocol) ok.seen_at.port = 0;
   ok.worlds = worlds;
   Writer writer = sender_.begin_ok(peer.address(), Verb::Hello, in_re);
   ok.write(writer);

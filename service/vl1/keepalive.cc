@@ -240,7 +240,7 @@ Time Keepalive::next_for_root(const Peer& peer, Time now) const {
   if (peer.leaves_unanswered(now)) {
     next = std::min(next, peer.last_attempt + kRootMapping);
   } else if (peer.asked_since != kNever) {
-    next = std::min(next, peer.asked_since + kRootAnswers);
+    next = std::min(next, peer.asked_since + kAnswerTime);
   }
   // Which root is the best may change without notice; the others are looked at as often.
   const bool relays = core_.roots.best(core_.topology, now) == &peer;

@@ -20,7 +20,8 @@ namespace ztshim::vl1 {
 struct PeerPath {
   Path* path = nullptr;
   Time last_authentic = kLongAgo;  // last direct packet of this peer on it
-  Time doubted = kLongAgo;         // the peer sent through a relay although it has this path
+  Time asked = kLongAgo;           // whether it still leads anywhere (path_watch)
+  Time doubted = kLongAgo;         // since then it seems not to
 
   bool is_usable(Time now) const { return now - last_authentic < kPathExpiry; }
   // Nothing has come over it since it was doubted.
@@ -60,7 +61,7 @@ struct Peer {
     last_question = now;
     asked_since = std::min(asked_since, now);
   }
-  bool leaves_unanswered(Time now) const { return now - asked_since >= kRootAnswers; }
+  bool leaves_unanswered(Time now) const { return now - asked_since >= kAnswerTime; }
   // Software 1.1.0 announces the protocol with ECHO but does not answer it (vl1-packets 7.6).
   bool answers_echo() const {
     return protocol >= kEchoProtocol && version != SoftwareVersion{1, 1, 0};

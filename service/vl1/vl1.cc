@@ -10,6 +10,7 @@
 #include "service/vl1/greeting.h"
 #include "service/vl1/keepalive.h"
 #include "service/vl1/nat_traversal.h"
+#include "service/vl1/path_watch.h"
 #include "service/vl1/peer_cache.h"
 #include "service/vl1/router.h"
 #include "service/vl1/sender.h"
@@ -49,6 +50,12 @@ class Vl1::Engine {
     const bool changed = started_ && endpoints != core.local_endpoints;
     core.local_endpoints = std::move(endpoints);
     if (changed) keepalive.greet_roots_anew(now, out);
+  }
+
+  std::optional<PacketId> send(Now now, Address to, Verb verb, ByteView head, ByteView body,
+                               bool compress, Outbox& out) {
+    path_watch.on_send(now, to, out);
+    return exchange.send(now, to, verb, head, body, compress, out);
   }
 
   // Follows up on what was noted while a packet was handled, until nothing new comes of it: packets
@@ -105,7 +112,8 @@ class Vl1::Engine {
   Exchange exchange{core, sender};
   NatTraversal nat{core, sender, greeting};
   Keepalive keepalive{core, greeting, exchange};
-  Dispatch dispatch{core, sender, greeting, exchange, nat, keepalive};
+  PathWatch path_watch{core, greeting, keepalive};
+  Dispatch dispatch{core, sender, greeting, exchange, nat, keepalive, path_watch};
   Router router{core, nat};
 };
 
@@ -143,7 +151,7 @@ void Vl1::store_peers(Outbox& out) const {
 
 std::optional<PacketId> Vl1::send(Now now, Address to, Verb verb, ByteView head, ByteView body,
                                   SendOptions options, Outbox& out) {
-  return engine_->exchange.send(now, to, verb, head, body, options.compress, out);
+  return engine_->send(now, to, verb, head, body, options.compress, out);
 }
 
 void Vl1::reply_ok(Now now, const Incoming& request, Verb in_re, ByteView payload,
@@ -167,7 +175,7 @@ void Vl1::send_ok(Now now, Address to, Verb in_re, PacketId request, ByteView pa
   Bytes header;
   Writer writer(header);
   OkHeader{in_re, request, {}}.write(writer);
-  engine_->exchange.send(now, to, Verb::Ok, header, payload, options.compress, out);
+  engine_->send(now, to, Verb::Ok, header, payload, options.compress, out);
 }
 
 void Vl1::send_error(Now now, Address to, Verb in_re, PacketId request, ErrorCode code,
@@ -175,7 +183,7 @@ void Vl1::send_error(Now now, Address to, Verb in_re, PacketId request, ErrorCod
   Bytes header;
   Writer writer(header);
   ErrorHeader{in_re, request, code, {}}.write(writer);
-  engine_->exchange.send(now, to, Verb::Error, header, payload, false, out);
+  engine_->send(now, to, Verb::Error, header, payload, false, out);
 }
 
 const Identity& Vl1::identity() const { return engine_->core.self; }

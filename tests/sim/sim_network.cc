@@ -55,29 +55,46 @@ void SimNetwork::flush(Host& host, Outbox& out) {
   }
 }
 
-void SimNetwork::transmit(const Host& from, const Endpoint& source, const Endpoint& to,
+void SimNetwork::transmit(const Host& from, const Endpoint& inside, const Endpoint& to,
                           ByteView bytes, std::uint8_t ttl) {
-  if (filter_ && !filter_(source, to, bytes)) return;
   const auto target = bound_.find(to);
   const Host* receiver = target == bound_.end() ? nullptr : target->second.first;
-  // A small TTL ends on the way, as it is meant to.
-  const bool far = receiver != nullptr && ttl == 0;
-  const double loss =
-      receiver == nullptr ? 0 : 1 - (1 - from.link.loss) * (1 - receiver->link.loss);
+  const bool is_near = receiver != nullptr && receiver->nat == from.nat;
+  if (receiver != nullptr && receiver->nat != nullptr && !is_near) receiver = nullptr;
+  Endpoint source = inside;
+  if (from.nat != nullptr && !is_near) source = from.nat->outbound(inside, to, time_);
+  if (filter_ && !filter_(source, to, bytes)) return;
+
+  const bool somebody = receiver != nullptr || nat_at(to.ip) != nullptr;
+  const Link& other = receiver == nullptr ? from.link : receiver->link;
+  const double loss = 1 - (1 - from.link.loss) * (1 - other.loss);
   constexpr std::uint64_t kParts = 1'000'000;
-  const bool lost = static_cast<double>(random_.below(kParts)) < loss * kParts;
+  const bool unlucky = static_cast<double>(random_.below(kParts)) < loss * kParts;
+  const bool lost = unlucky || ttl != 0;  // a small TTL ends on the way, as it is meant to
   trace_.datagram(time_, source, to, bytes,
-                  receiver == nullptr ? Trace::Fate::NobodyThere
-                  : lost || ttl != 0  ? Trace::Fate::Lost
-                                      : Trace::Fate::Sent);
-  if (!far || lost) return;
-  Duration delay = from.link.delay + receiver->link.delay;
-  const Duration jitter = from.link.jitter + receiver->link.jitter;
+                  !somebody ? Trace::Fate::NobodyThere
+                  : lost    ? Trace::Fate::Lost
+                            : Trace::Fate::Sent);
+  if (!somebody || lost) return;
+  Duration delay = from.link.delay + other.delay;
+  const Duration jitter = from.link.jitter + other.jitter;
   if (jitter > Duration{}) {
     delay += Duration(
         static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(jitter.count()) + 1)));
   }
   inject(source, to, bytes, delay);
+}
+
+Nat& SimNetwork::add_nat(Nat::Kind kind, IpAddress outside) {
+  nats_.push_back(std::make_unique<Nat>(kind, outside));
+  return *nats_.back();
+}
+
+Nat* SimNetwork::nat_at(const IpAddress& outside) const {
+  for (const auto& nat : nats_) {
+    if (nat->outside() == outside) return nat.get();
+  }
+  return nullptr;
 }
 
 void SimNetwork::inject(const Endpoint& from, const Endpoint& to, ByteView bytes, Duration delay) {
@@ -116,6 +133,11 @@ void SimNetwork::process(Event event) {
 }
 
 void SimNetwork::deliver(Event& event) {
+  if (const Nat* nat = nat_at(event.to.ip)) {
+    const auto inside = nat->inbound(event.to.port, event.from, time_);
+    if (!inside) return;
+    event.to = *inside;
+  }
   const auto target = bound_.find(event.to);
   if (target == bound_.end() || !target->second.first->is_up()) return;
   Host& host = *target->second.first;

@@ -1,5 +1,5 @@
 // A network on a virtual clock: hosts with UDP sockets, links with delay, jitter (hence reordering)
-// and loss. Everything follows from the seed, bit for bit.
+// and loss, NATs. Everything follows from the seed, bit for bit.
 //
 // How it works. One queue of events ordered by time, then by age. A datagram in flight is an event;
 // so is a host's deadline. run_for() takes events off the queue and lets the hosts react; what they
@@ -17,6 +17,7 @@
 #include "common/endpoint.h"
 #include "common/time.h"
 #include "service/vl1/outbox.h"
+#include "tests/sim/nat.h"
 #include "tests/sim/participant.h"
 #include "tests/sim/trace.h"
 
@@ -37,6 +38,7 @@ class Host {
   std::string name;
   std::vector<Endpoint> sockets;  // LocalSocket n is the n-1st
   Link link;                      // of this host to everybody
+  Nat* nat = nullptr;  // in front of it; hosts behind the same one see each other directly
   bool is_up() const { return participant_ != nullptr; }
 
  private:
@@ -53,6 +55,7 @@ class SimNetwork {
   // A host with these addresses; `start` runs it.
   Host& add_host(const std::string& name, std::vector<Endpoint> sockets);
   void start(Host& host, std::unique_ptr<Participant> participant);
+  Nat& add_nat(Nat::Kind kind, IpAddress outside);
   // The host's sockets are elsewhere from now on.
   void move(Host& host, std::vector<Endpoint> sockets);
   // Stops what runs there, as a crash would; datagrams to it go nowhere.
@@ -92,11 +95,12 @@ class SimNetwork {
   };
 
   void bind(Host& host);
+  Nat* nat_at(const IpAddress& outside) const;
   void push(Event event);
   void process(Event event);
   void deliver(Event& event);
   void flush(Host& host, Outbox& out);
-  void transmit(const Host& from, const Endpoint& source, const Endpoint& to, ByteView bytes,
+  void transmit(const Host& from, const Endpoint& inside, const Endpoint& to, ByteView bytes,
                 std::uint8_t ttl);
   void arm(Host& host);
 
@@ -108,6 +112,7 @@ class SimNetwork {
   std::vector<std::unique_ptr<Host>> hosts_;
   std::unordered_map<Endpoint, std::pair<Host*, LocalSocket>> bound_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> queue_;
+  std::vector<std::unique_ptr<Nat>> nats_;
   Filter filter_;
   Outbox outbox_;
   Trace trace_;

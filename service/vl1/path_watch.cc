@@ -1,0 +1,34 @@
+#include "service/vl1/path_watch.h"
+
+namespace ztshim::vl1 {
+
+// Who has a direct path does not go through a relay: a peer that does was restarted, or its NAT has
+// forgotten us.
+void PathWatch::on_relayed(Now now, Peer& peer, Outbox& out) {
+  for (PeerPath& entry : peer.paths) {
+    if (!entry.is_usable(now.time) || now.time - entry.last_authentic < kDoubtPath) continue;
+    entry.doubted = now.time;
+    if (now.time - entry.asked >= kAskAgain) ask(now, peer, entry, out);
+  }
+}
+
+void PathWatch::on_send(Now now, Address to, Outbox& out) {
+  Peer* peer = core_.topology.find(to);
+  PeerPath* entry = peer == nullptr ? nullptr : best_path(*peer, now.time);
+  if (entry == nullptr || now.time - entry->path->last_receive < kSilentPath) return;
+  const bool unanswered = entry->asked > entry->last_authentic;
+  if (unanswered && !entry->is_doubtful() && now.time - entry->asked >= kAnswerTime) {
+    entry->doubted = now.time;
+    // The relay will be used from now on: is it there, and does it know where we are?
+    keepalive_.question_best_root(now, out);
+  }
+  if (now.time - entry->asked >= kAskAgain) ask(now, *peer, *entry, out);
+}
+
+void PathWatch::ask(Now now, Peer& peer, PeerPath& entry, Outbox& out) {
+  entry.asked = now.time;
+  const PathKey key = entry.path->key;
+  greeting_.probe(now, peer, key.socket, key.remote, Greeting::Probe::Light, out);
+}
+
+}  // namespace ztshim::vl1
