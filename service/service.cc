@@ -400,6 +400,7 @@ std::string Service::status_json(rpc::Section section) const {
   switch (section) {
     case rpc::Section::Status:
       list = status::node(*node_, now(), {options_.home, udp_->local_endpoints()}, networks_json());
+      list["physical"] = status::physical(*udp_);
       break;
     case rpc::Section::Networks:
       list = networks_json();

@@ -135,6 +135,15 @@ Json peer(const vl1::PeerInfo& info, Now now) {
           {"paths", std::move(paths)}};
 }
 
+Json physical(const host::UdpPorts& ports) {
+  const host::UdpPorts::Counters counters = ports.counters();
+  return {{"datagramsIn", counters.datagrams_in},     {"datagramsOut", counters.datagrams_out},
+          {"receiveCalls", counters.receive_calls},   {"sendCalls", counters.send_calls},
+          {"droppedFull", counters.dropped_full},     {"droppedError", counters.dropped_error},
+          {"droppedSocket", counters.dropped_socket}, {"receiveBuffer", ports.receive_buffer()},
+          {"segmentation", ports.uses_segmentation()}};
+}
+
 Json socket(const sockets::SocketInfo& info) {
   return {{"id", to_hex(static_cast<std::uint64_t>(info.id), 16)},
           {"family", info.kind.domain == AF_INET6 ? "inet6" : "inet"},

@@ -48,6 +48,8 @@ int run_in_foreground(Service& service) {
   action.sa_flags = SA_RESTART;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  // A reader of our output that has gone is no reason to end.
+  signal(SIGPIPE, SIG_IGN);
   const auto ended = service.run();
   running = nullptr;
   return ended ? kDone : fail(ended.error());

@@ -232,6 +232,48 @@ class Lab(Folder):
             member.service()
             self.assertEqual(member.address(), address)
 
+    def test_a_killed_lab_comes_back_as_the_same_world(self):
+        with World() as world:
+            first = (world.network, pathlib.Path(world.planet).read_bytes())
+            world.lab.stop(signal.SIGKILL)
+            self.assertTrue((world.folder / "lab/service.sock").exists(), "nobody cleaned up")
+            world.start_lab()
+            self.assertEqual((world.network, pathlib.Path(world.planet).read_bytes()), first)
+            member = world.node("member")
+            member.service()
+
+    def test_a_home_with_a_very_long_path(self):
+        with World() as world:
+            member = world.node("/".join("deep-folder-%02d" % i for i in range(12)))
+            self.assertGreater(len(str(member.home)), 108)
+            member.home.parent.mkdir(parents=True)
+            program = Program([ZTSHIM, "service", "--home", member.home], world.folder / "long.log", member.env())
+            world.programs.append(program)
+            self.assertTrue(member.address())
+
+    def test_root_controller_and_member_are_three_nodes(self):
+        root_home, controller_home = self.folder / "root", self.folder / "controller"
+
+        def start(name, *arguments):
+            program = Program([ZTSHIM, name, *arguments], self.folder / f"{name}.log")
+            self.addCleanup(program.stop)
+            program.wait_for_line("ready ")
+            line = next(l for l in program.output().splitlines() if l.startswith("ready "))
+            return dict(word.split("=", 1) for word in line.split()[1:])
+
+        root = start("root", "--home", root_home, "--bind", "127.0.0.1", "--port", "0")
+        facts = start("controller", "--home", controller_home, "--planet", root["planet"],
+                      "--bind", "127.0.0.1", "--pool", "10.20.0.0/16")
+        self.assertNotEqual(root["root"], facts["controller"])
+        self.assertTrue(facts["network"].startswith(facts["controller"]))
+        member = self.folder / "member"
+        env = {**os.environ, "ZTSHIM_PLANET": root["planet"], "ZTSHIM_NETWORK": facts["network"]}
+        service = Program([ZTSHIM, "service", "--home", member], self.folder / "member.log", env)
+        self.addCleanup(service.stop)
+        done = ztshim("networks", "--home", member, "--wait", "60", "--json", timeout=90)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(json.loads(done.stdout)[0]["addresses"][0].startswith("10.20."))
+
     def test_one_directory_is_one_lab(self):
         with World() as world:
             self.assert_one_line(ztshim("lab", "--home", world.folder / "lab"), 1, "in use")
