@@ -62,9 +62,9 @@ TEST_F(RootsTest, one_that_leaves_questions_unanswered_is_passed_over) {
   reach(0, 10);
   reach(1, 200);
   Peer& first = *topology.find(sim::identity(0).address());
-  first.asked(kNow - kRootAnswers + Duration{1});
+  first.asked(kNow - kAnswerTime + Duration{1});
   EXPECT_EQ(best(), first.address());
-  first.asked(kNow - kRootAnswers);
+  first.asked(kNow - kAnswerTime);
   EXPECT_EQ(best(), sim::identity(1).address());
 }
 
