@@ -31,8 +31,10 @@ class GenuineNode:
         (self.home / "local.conf").write_text(json.dumps({"settings": {
             "portMappingEnabled": False, "allowTcpFallbackRelay": False, "softwareUpdate": "disable",
             "interfacePrefixBlacklist": ["zt"]}}))
+        # Meson sets MALLOC_PERTURB_ for its tests; the genuine node stops working with it.
+        env = {k: v for k, v in os.environ.items() if k != "MALLOC_PERTURB_"}
         self.program = Program([*namespaces.prefix(host), GENUINE, "-U", "-p9993", self.home],
-                               world.folder / f"genuine-{host}.log")
+                               world.folder / f"genuine-{host}.log", env)
         world.programs.append(self.program)
         wait_until(lambda: self.cli("info").returncode == 0, "the genuine node answers its command line")
         self.cli("join", world.network)
