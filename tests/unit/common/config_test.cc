@@ -21,7 +21,7 @@ Config::Lookup lookup_in(const Environment& environment) {
 
 Result<Config, std::string> parse(Environment environment, bool is_root = false) {
   environment.emplace("HOME", "/home/user");
-  return Config::parse(lookup_in(environment), is_root, "/work");
+  return Config::parse(lookup_in(environment), is_root, "/place");
 }
 
 TEST(Config, HasTheDocumentedDefaults) {
@@ -44,7 +44,7 @@ TEST(Config, ChoosesTheHomeByUserAndEnvironment) {
   EXPECT_EQ(parse({{"XDG_STATE_HOME", "/state"}})->home, "/state/ztshim");
   EXPECT_EQ(parse({{"XDG_STATE_HOME", "relative"}})->home, "/home/user/.local/state/ztshim");
   EXPECT_EQ(parse({{"ZTSHIM_HOME", "/a/b/"}}, true)->home, "/a/b");
-  EXPECT_EQ(parse({{"ZTSHIM_HOME", "b"}})->home, "/work/b");
+  EXPECT_EQ(parse({{"ZTSHIM_HOME", "b"}})->home, "/place/b");
   EXPECT_EQ(parse({{"ZTSHIM_HOME", "/"}})->home, "/");
   EXPECT_EQ(parse({{"ZTSHIM_HOME", ""}})->home, "/home/user/.local/state/ztshim");
   const auto homeless = Config::parse([](const char*) { return nullptr; }, false, "/");
@@ -66,7 +66,7 @@ TEST(Config, ReadsEveryVariable) {
   ASSERT_TRUE(config) << config.error();
   ASSERT_EQ(config->networks.size(), 1u);
   EXPECT_EQ(config->networks[0].id, 0x8056c2e21c000001u);
-  EXPECT_EQ(config->planet, "/work/world");
+  EXPECT_EQ(config->planet, "/place/world");
   EXPECT_EQ(config->port, 9993);
   EXPECT_EQ(config->egress, Egress::Virtual);
   EXPECT_EQ(config->listen, ListenOn::Both);
@@ -74,7 +74,7 @@ TEST(Config, ReadsEveryVariable) {
   EXPECT_EQ(config->wait, Duration::zero());
   EXPECT_EQ(config->log, "vl1=debug,shim=trace");
   EXPECT_EQ(config->log_file, "/tmp/log");
-  EXPECT_EQ(config->capture, "/work/frames.pcap");
+  EXPECT_EQ(config->capture, "/place/frames.pcap");
 }
 
 TEST(Config, TakesSeveralNetworksWithSettings) {
