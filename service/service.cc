@@ -236,7 +236,8 @@ void Service::settle() {
 void Service::flush() {
   settle();
   udp_->send(out_);
-  // More rounds than settle() allows: whatever is left is dropped, as a network would.
+  // Left over after more rounds than settle() allows: frames are dropped, as a network would.
+  for (const StoredObject& object : out_.stored()) keep(object);
   out_.clear();
 }
 

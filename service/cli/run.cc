@@ -137,14 +137,24 @@ struct Tree {
   int status = 0;
 };
 
+// Ctrl-Z: the shell waits for us, so we stop with the program. A plain SIGSTOP is somebody's doing
+// to the program alone, and the rest of the tree needs the network.
+bool is_from_terminal(int stop_signal) {
+  return stop_signal == SIGTSTP || stop_signal == SIGTTIN || stop_signal == SIGTTOU;
+}
+
 // Takes in whoever has ended; true when nobody is left.
 bool reap(Tree& tree) {
   for (;;) {
     int status = 0;
-    const pid_t child = waitpid(-1, &status, WNOHANG);
+    const pid_t child = waitpid(-1, &status, WNOHANG | WUNTRACED);
     if (child == 0) return false;
     if (child < 0) return errno == ECHILD;
     if (child != tree.program) continue;
+    if (WIFSTOPPED(status)) {
+      if (is_from_terminal(WSTOPSIG(status))) kill(getpid(), SIGSTOP);
+      continue;
+    }
     tree.has_ended = true;
     tree.status = status;
   }

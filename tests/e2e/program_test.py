@@ -161,6 +161,16 @@ class Run(Folder):
         self.assertEqual(program.stop(signal.SIGTERM), 5)
         self.assertIn("got it", program.output())
 
+    def test_it_stops_and_goes_on_with_the_program(self):
+        # In a process group of its own: what a job-control shell does, and TSTP works only there.
+        process = subprocess.Popen([ZTSHIM, "run", "--home", self.folder / "home", "--", "sh", "-c",
+                                    "kill -TSTP $$; exit 4"], preexec_fn=os.setpgrp)
+        self.addCleanup(process.kill)
+        state = lambda: pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        wait_until(lambda: state() == "T", "the stop of `ztshim run`")
+        process.send_signal(signal.SIGCONT)
+        self.assertEqual(process.wait(20), 4)
+
     def test_it_ends_with_the_last_of_the_tree(self):
         program = Program([ZTSHIM, "run", "--home", self.folder / "home", "--", "sh", "-c",
                            f"(while [ ! -e {self.folder}/go ]; do sleep 0.05; done; echo last) & exit 3"],
