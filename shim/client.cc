@@ -166,6 +166,8 @@ Result<UniqueFd> open_connection() noexcept {
 Result<Answer> ask(const rpc::Request& request) noexcept {
   const KeepErrno keep;
   const NoCancel no_cancel;
+  // An inherited fd in a program whose own environment names no service.
+  if (mode() != Mode::Virtual) return failure(std::errc::network_down);
   const Inside inside;
   const ProcessKind process = process_kind();
   // Twice: the service may have ended since the last request, and a new one can take its place.
