@@ -64,7 +64,9 @@ Time Node::next_deadline() const {
   return controller_ ? std::min(first, controller_->next_deadline()) : first;
 }
 
-void Node::join(Now now, NetworkId network, Outbox& out) { vl2_->join(now, network, {}, {}, out); }
+void Node::join(Now now, NetworkId network, Outbox& out, vl2::LocalSettings settings) {
+  vl2_->join(now, network, {}, std::move(settings), out);
+}
 
 void Node::leave(Now now, NetworkId network, Outbox& out) { vl2_->leave(now, network, out); }
 

@@ -43,7 +43,7 @@ class Node {
   void on_deadline(Now now, Outbox& out);  // runs everything due by `now`; harmless when nothing is
   Time next_deadline() const;
 
-  void join(Now now, NetworkId network, Outbox& out);
+  void join(Now now, NetworkId network, Outbox& out, vl2::LocalSettings settings = {});
   void leave(Now now, NetworkId network, Outbox& out);
 
   vl1::Vl1& vl1() { return *vl1_; }

@@ -20,6 +20,9 @@ void Vl2::Engine::request_config(Now now, Network& network, Outbox& out) {
   }
   network.last_request = now.time;
   arm(network.next_request);
+  if (network.controller().is_reserved()) {
+    return set_failure(network, NetworkStatus::NotFound, out);
+  }
   if (network.controller() == own()) {
     if (authority_ == nullptr) return set_failure(network, NetworkStatus::NotFound, out);
     return authority_->on_config_request(

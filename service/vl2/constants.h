@@ -28,9 +28,11 @@ inline constexpr Duration kNeedCredentialsEvery{1'000};
 // Members whose credentials we keep per network (ours): only those the controller vouched for, or
 // who passed VL1's validation on a public network, get here. About 1 KB each.
 inline constexpr std::size_t kMaxMembers = 65'536;
-// Idle members are forgotten when the table is full. Longer than the longest credential window, so
-// that revocation thresholds outlive the certificates they concern.
-inline constexpr Duration kForgetMember{2 * 7'200'000};
+// Idle members are forgotten when the table is half full. Those of whom something was revoked stay
+// longer than the longest credential window, so that thresholds outlive the certificates they
+// concern.
+inline constexpr Duration kForgetMember{600'000};
+inline constexpr Duration kForgetRevoked{2 * 7'200'000};
 // How many different senders the two gates above remember (ours).
 inline constexpr std::size_t kGateEntries = 4'096;
 
@@ -43,6 +45,8 @@ inline constexpr std::size_t kHeldPerSource = 8;
 // ---- multicast. Protocol.
 inline constexpr Duration kLikeEvery{60'000};
 inline constexpr Duration kLikeCheck{5'000};
+// Ours: to a root that could not be reached when it was to be told.
+inline constexpr Duration kLikeRetry{500};
 inline constexpr Duration kLikeExpiry{600'000};
 inline constexpr Duration kBridgedGroupExpiry{1'200'000};
 inline constexpr Duration kGatherEvery{60'000};  // explicit, while some members are known

@@ -49,6 +49,7 @@ class CredentialStore {
   bool owns(MacAddress mac, const NetworkConfig& ours) const;
   const std::vector<Capability>& capabilities() const { return capabilities_; }
 
+  bool has_revocations() const { return membership_threshold_ != 0; }
   // Changes whenever something was stored or revoked.
   std::uint32_t generation() const { return generation_; }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/log.h"
+#include "service/vl1/constants.h"
 #include "service/vl2/constants.h"
 #include "service/wire/messages/error.h"
 #include "service/wire/messages/network_config_request.h"
@@ -16,8 +17,8 @@ namespace {
 // because administrators see it and controllers may judge by it.
 Bytes own_metadata() {
   RequestMetadata metadata;
-  metadata.protocol = 12;
-  metadata.version = {1, 14, 1};
+  metadata.protocol = vl1::kProtocolVersion;
+  metadata.version = {vl1::kSoftwareMajor, vl1::kSoftwareMinor, vl1::kSoftwareRevision};
   return metadata.write();
 }
 
@@ -97,9 +98,10 @@ void Vl2::Engine::set_settings(Now now, NetworkId id, LocalSettings settings, Ou
   if (!(network->info() == before)) out.event(NetworkChanged{id});
 }
 
-void Vl2::Engine::send(Now now, Address to, Verb verb, ByteView payload, bool compress,
+// False when it has to wait for an identity, or cannot go at all.
+bool Vl2::Engine::send(Now now, Address to, Verb verb, ByteView payload, bool compress,
                        Outbox& out) {
-  vl1_->send(now, to, verb, payload, {}, {.compress = compress}, out);
+  return vl1_->send(now, to, verb, payload, {}, {.compress = compress}, out).has_value();
 }
 
 vl1::Verdict Vl2::Engine::on_packet(Now now, const Incoming& packet, Outbox& out) {
@@ -204,6 +206,9 @@ void Vl2::Engine::hold(Now now, const Incoming& packet, NetworkId network, Addre
   // An OK or ERROR is never held: it would have to be told apart from a packet of its own.
   held_.hold({packet.source.address(), packet.id, packet.verb, to_bytes(packet.payload),
               packet.arrival, packet.hops, network, signer, now.time});
+  if (next_complaint_ != kNever) return;
+  next_complaint_ = now.time + kNeedCredentialsEvery;
+  arm(next_complaint_);
 }
 
 // Packets that waited, as if they came now; whatever would fail the gate again goes on waiting.

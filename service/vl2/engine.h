@@ -73,7 +73,7 @@ class Vl2::Engine {
   void retry(Now now, std::vector<HeldPacket> packets, Outbox& out);
   void hold(Now now, const Incoming& packet, NetworkId network, Address signer);
   Address own() const { return vl1_->address(); }
-  void send(Now now, Address to, Verb verb, ByteView payload, bool compress, Outbox& out);
+  bool send(Now now, Address to, Verb verb, ByteView payload, bool compress, Outbox& out);
   template <typename Message>
   ByteView write(const Message& message);  // valid until the next write
 
@@ -108,6 +108,10 @@ class Vl2::Engine {
   IdentityLookup identities() const;
 
   // ---- frames_out.cc
+  // Passes for one destination do not count: a multicast is one frame.
+  static void count_refused(const FilterDecision& decision, std::uint64_t& counter) {
+    if (decision.verdict == FilterDecision::Verdict::Drop) ++counter;
+  }
   FilterDecision filter_out(Network& network, const EthernetFrame& frame, Address destination);
   void send_copies(Now now, Network& network, const EthernetFrame& frame,
                    const FilterDecision& decision, bool inbound, bool with_copies, Outbox& out);
@@ -145,9 +149,11 @@ class Vl2::Engine {
   void on_gather_results(Now now, const GroupKey& key, const GatherResults& results, Outbox& out);
   bool may_use_database(Now now, NetworkId id, const Identity& peer, Outbox& out, bool& trusted);
   std::vector<Address> always_told(const Network& network) const;
-  void announce(Now now, Network& network, Address to, const std::vector<MulticastGroup>& groups,
+  // False when VL1 had no way to send it at once.
+  bool announce(Now now, Network& network, Address to, const std::vector<MulticastGroup>& groups,
                 Outbox& out);
-  void announce_all(Now now, Network& network, Address to, Outbox& out);
+  bool announce_all(Now now, Network& network, Address to, Outbox& out);
+  void tell_all(Now now, Network& network, Address to, Outbox& out);
   void announce_new(Now now, Network& network, const std::vector<MulticastGroup>& groups,
                     Outbox& out);
   void announce_due(Now now, Network& network, Outbox& out);

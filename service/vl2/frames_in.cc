@@ -22,7 +22,7 @@ FilterDecision Vl2::Engine::filter_in(Now now, Network& network, const EthernetF
                                           .remote = member ? &member->credentials : nullptr,
                                           .random = random_});
   send_copies(now, network, frame, decision, true, true, out);
-  if (!decision.passes()) ++counters_.filtered_in;
+  count_refused(decision, counters_.filtered_in);
   return decision;
 }
 

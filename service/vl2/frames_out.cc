@@ -40,16 +40,14 @@ void Vl2::Engine::on_frame(Now now, NetworkId id, const EthernetFrame& frame, Ou
 FilterDecision Vl2::Engine::filter_out(Network& network, const EthernetFrame& frame,
                                        Address destination) {
   const Member* member = destination ? network.find(destination) : nullptr;
-  const FilterDecision decision = filter({.inbound = false,
-                                          .own = own(),
-                                          .source = own(),
-                                          .destination = destination,
-                                          .frame = frame,
-                                          .config = *network.config(),
-                                          .remote = member ? &member->credentials : nullptr,
-                                          .random = random_});
-  if (!decision.passes()) ++counters_.filtered_out;
-  return decision;
+  return filter({.inbound = false,
+                 .own = own(),
+                 .source = own(),
+                 .destination = destination,
+                 .frame = frame,
+                 .config = *network.config(),
+                 .remote = member ? &member->credentials : nullptr,
+                 .random = random_});
 }
 
 void Vl2::Engine::send_ext_frame(Now now, Network& network, const EthernetFrame& frame,
@@ -85,6 +83,7 @@ void Vl2::Engine::send_unicast(Now now, Network& network, const EthernetFrame& f
     return;
   }
   const FilterDecision decision = filter_out(network, frame, to);
+  count_refused(decision, counters_.filtered_out);
   send_copies(now, network, frame, decision, false, true, out);
   if (!decision.passes()) return;
   push_credentials_if_needed(now, network, to, out);
@@ -100,6 +99,7 @@ void Vl2::Engine::send_unicast(Now now, Network& network, const EthernetFrame& f
 // A host behind a bridge: the one it was last heard from, else all of them.
 void Vl2::Engine::send_bridged(Now now, Network& network, const EthernetFrame& frame, Outbox& out) {
   const FilterDecision first = filter_out(network, frame, Address());
+  count_refused(first, counters_.filtered_out);
   send_copies(now, network, frame, first, false, true, out);
   if (!first.passes()) return;
 
@@ -149,6 +149,7 @@ void Vl2::Engine::send_multicast(Now now, Network& network, const EthernetFrame&
     announce_new(now, network, network.learn_bridged_group(now.time, group), out);
   }
   const FilterDecision decision = filter_out(network, frame, Address());
+  count_refused(decision, counters_.filtered_out);
   send_copies(now, network, frame, decision, false, true, out);
   if (!decision.passes()) return;
   ++counters_.frames_out;

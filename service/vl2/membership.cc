@@ -30,10 +30,6 @@ void Vl2::Engine::hold_for_credentials(Now now, const Incoming& packet, Network&
                                        Outbox& out) {
   ++counters_.no_certificate;
   hold(now, packet, network.id(), Address());
-  if (next_complaint_ == kNever) {
-    next_complaint_ = now.time + kNeedCredentialsEvery;
-    arm(next_complaint_);
-  }
   const std::uint64_t key =
       vl1::mixed(gate_salt_ ^ packet.source.address().number() ^ vl1::mixed(network.id().number()));
   if (!complaint_gate_.enter(key, now.time, kNeedCredentialsEvery)) return;

@@ -36,30 +36,48 @@ std::vector<Address> Vl2::Engine::always_told(const Network& network) const {
   return told;
 }
 
-void Vl2::Engine::announce(Now now, Network& network, Address to,
+bool Vl2::Engine::announce(Now now, Network& network, Address to,
                            const std::vector<MulticastGroup>& groups, Outbox& out) {
+  bool sent = true;
   for (std::size_t i = 0; i < groups.size(); i += MulticastLike::kMaxRecords) {
     MulticastLike like;
     const std::size_t end = std::min(groups.size(), i + MulticastLike::kMaxRecords);
     for (std::size_t k = i; k < end; ++k) like.records.push_back({network.id(), groups[k]});
-    send(now, to, Verb::MulticastLike, write(like), true, out);
+    sent = send(now, to, Verb::MulticastLike, write(like), true, out) && sent;
   }
+  return sent;
 }
 
-void Vl2::Engine::announce_all(Now now, Network& network, Address to, Outbox& out) {
-  announce(now, network, to, {network.groups().begin(), network.groups().end()}, out);
+bool Vl2::Engine::announce_all(Now now, Network& network, Address to, Outbox& out) {
+  return announce(now, network, to, {network.groups().begin(), network.groups().end()}, out);
+}
+
+// To a keeper of the database. A node that has just started has no path to its root yet; until the
+// root knows our groups nobody finds us, so the next attempt comes soon. (What waits for an
+// identity VL1 sends by itself.)
+void Vl2::Engine::tell_all(Now now, Network& network, Address to, Outbox& out) {
+  if (announce_all(now, network, to, out) || !vl1_->is_root(to)) {
+    network.last_told[to] = now.time;
+    return;
+  }
+  next_like_check_ = std::min(next_like_check_, now.time + kLikeRetry);
+  arm(next_like_check_);
 }
 
 void Vl2::Engine::announce_new(Now now, Network& network, const std::vector<MulticastGroup>& groups,
                                Outbox& out) {
   if (groups.empty() || network.config() == nullptr) return;
-  for (const Address told : always_told(network)) {
-    network.last_told[told] = now.time;
-    announce(now, network, told, groups, out);
+  const std::vector<Address> told = always_told(network);
+  for (const Address address : told) {
+    if (network.last_told.count(address) == 0) {
+      tell_all(now, network, address, out);
+    } else {
+      announce(now, network, address, groups, out);
+    }
   }
   for (const auto& [address, member] : network.members()) {
     const Identity* identity = vl1_->identity_of(address);
-    if (identity == nullptr || network.last_told.count(address) != 0) continue;
+    if (identity == nullptr || std::binary_search(told.begin(), told.end(), address)) continue;
     if (member.credentials.is_member(*network.config(), *identity)) {
       announce(now, network, address, groups, out);
     }
@@ -75,11 +93,11 @@ void Vl2::Engine::announce_due(Now now, Network& network, Outbox& out) {
   for (const Address address : told) {
     const auto last = network.last_told.find(address);
     if (last != network.last_told.end() && now.time - last->second < kLikeEvery) continue;
-    network.last_told[address] = now.time;
-    announce_all(now, network, address, out);
+    tell_all(now, network, address, out);
   }
   for (auto& [address, member] : network.members()) {
-    if (now.time - member.last_like < kLikeEvery || network.last_told.count(address) != 0) continue;
+    if (now.time - member.last_like < kLikeEvery) continue;
+    if (std::binary_search(told.begin(), told.end(), address)) continue;
     const Identity* identity = vl1_->identity_of(address);
     if (identity == nullptr || !network.admits(now.time, *identity)) continue;
     member.last_like = now.time;

@@ -172,9 +172,11 @@ bool Network::admits(Time now, const Identity& peer) {
 }
 
 void Network::forget_idle_members(Time now) {
-  if (members_.size() < kMaxMembers) return;
-  std::erase_if(members_,
-                [now](const auto& entry) { return now - entry.second.last_used >= kForgetMember; });
+  if (members_.size() < kMaxMembers / 2) return;
+  std::erase_if(members_, [now](const auto& entry) {
+    const bool was_revoked = entry.second.credentials.has_revocations();
+    return now - entry.second.last_used >= (was_revoked ? kForgetRevoked : kForgetMember);
+  });
 }
 
 bool Network::listens_to(const MulticastGroup& group) const {

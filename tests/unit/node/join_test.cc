@@ -231,6 +231,21 @@ TEST(Restart, of_a_member_uses_the_stored_configuration_before_any_answer) {
   EXPECT_THAT(alice.heard(), ElementsAre("so am I")) << world.net.trace_text();
 }
 
+TEST(Restart, of_everybody_makes_members_findable_again_within_two_seconds) {
+  OverlayWorld world(20);
+  const auto [alice, bob, network] = joined_pair(world, false);
+  for (OverlayNode* node : {&alice, &bob}) node->stop();
+  world.controller->stop();
+  world.root->stop();
+  world.root->start();
+  // Both use their stored configuration before they have a path to the root.
+  for (OverlayNode* node : {&alice, &bob}) node->start();
+  world.net.run_for(seconds(2));
+  alice.ask_for(network, bob.ip(network));
+  world.net.run_for(seconds(1));
+  EXPECT_TRUE(alice.knows(bob.ip(network))) << world.net.trace_text();
+}
+
 TEST(Restart, of_the_controller_keeps_networks_members_and_addresses) {
   OverlayWorld world(13);
   const auto [alice, bob, network] = joined_pair(world, true);
