@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <iterator>
 
 #include "common/internal_fds.h"
 #include "common/real.h"
@@ -41,11 +42,19 @@ std::int64_t send_deadline(int fd) noexcept {
   return now_ms() + std::int64_t{limit.tv_sec} * 1000 + (limit.tv_usec + 999) / 1000;
 }
 
+// Raised by the thread's own instructions, not while it waits. Crash reporters and sanitizers
+// handle them, always without SA_RESTART.
+bool is_fault(int signal) noexcept {
+  constexpr int kFaults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
+  return std::find(std::begin(kFaults), std::end(kFaults), signal) != std::end(kFaults);
+}
+
 }  // namespace
 
 bool is_restarted_by_signals() noexcept {
   const KeepErrno keep;
   for (int signal = 1; signal <= SIGRTMAX; ++signal) {
+    if (is_fault(signal)) continue;
     struct sigaction action {};
     if (::sigaction(signal, nullptr, &action) != 0) continue;  // libc's own
     const bool has_handler = action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN;

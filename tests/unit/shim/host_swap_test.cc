@@ -58,7 +58,8 @@ TEST(HostDestination, KeepsEpollRegistrationsWithTheirData) {
   for (const UniqueFd& set : sets) {
     epoll_event got{};
     ASSERT_EQ(epoll_wait(set.get(), &got, 1, 10'000), 1);
-    EXPECT_EQ(got.data.u64, 0xabcdef0123456789);
+    const std::uint64_t data = got.data.u64;  // packed, no reference to it
+    EXPECT_EQ(data, 0xabcdef0123456789);
     EXPECT_NE(got.events & EPOLLOUT, 0u);
     EXPECT_EQ(epoll_wait(set.get(), &got, 1, 0), 0);
     EXPECT_EQ(epoll_ctl(set.get(), EPOLL_CTL_DEL, client.get(), nullptr), 0);

@@ -14,6 +14,14 @@
 #include "shim/virtual_fd.h"
 #include "tests/unit/shim/inet.h"
 
+#ifdef __has_feature
+#define ZTSHIM_HAS_ASAN __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define ZTSHIM_HAS_ASAN 1
+#else
+#define ZTSHIM_HAS_ASAN 0
+#endif
+
 namespace ztshim::test {
 namespace {
 
@@ -241,6 +249,9 @@ void* wait_in_hook(void* argument) {
 class Cancelled : public ::testing::TestWithParam<bool> {};
 
 TEST_P(Cancelled, ThreadEndsInTheHookAndOthersGoOn) {
+#if ZTSHIM_HAS_ASAN
+  GTEST_SKIP() << "AddressSanitizer takes the stack that a cancellation unwinds for an overflow";
+#endif
   // Many times: the request finds the thread at another place in the hook each time.
   for (int round = 0; round < 200; ++round) {
     Waiting waiting;
