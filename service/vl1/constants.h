@@ -79,6 +79,12 @@ inline constexpr std::size_t kIncompletePackets = 64;
 inline constexpr std::size_t kIncompletePerSource = 16;
 inline constexpr Duration kReassemblyTime{5'000};
 
+// What local.conf may set instead of kUdpPayload (vl1-packets 2.5). More than kUdpRead does not
+// work towards genuine nodes.
+inline constexpr std::size_t kSmallestMtu = 1400;
+inline constexpr std::size_t kLargestMtu = 10'324;
+inline constexpr std::size_t kMaxPhysicalNetworks = 32;
+
 // ---- relaying. Protocol.
 inline constexpr unsigned kRelayMaxHops = 3;
 inline constexpr Duration kIntroduce{30'000};  // per pair
@@ -99,6 +105,22 @@ inline constexpr Duration kPushDirect{120'000};
 inline constexpr std::size_t kPushPacketSize = 1200;
 // Ours: how many different sources of packets the ECHO gate and the confirmation gate remember.
 inline constexpr std::size_t kGateSlots = 1024;
+
+inline constexpr Duration kMemorized{30'000};  // places the operator named are tried so often
+inline constexpr Duration kBeaconGate{2'500};  // answers to obsolete beacons, per node
+
+// ---- low-bandwidth mode (vl1-behaviour 15). Protocol.
+inline constexpr Duration kSlowPingCheck{25'000};
+inline constexpr int kSlowPush = 16;  // times kPushDirect
+
+// ---- TCP fallback (vl1-behaviour 14). Protocol, but for kTcpRetry and the largest datagram.
+inline constexpr Duration kTcpAfter{60'000};     // nothing by UDP for so long
+inline constexpr Duration kTcpSendPause{2'500};  // the last datagram is at least so old
+inline constexpr Duration kTcpUdpBack{30'000};   // UDP works: something came within this time
+inline constexpr Duration kTcpRetry{10'000};     // after a connection failed or broke
+inline constexpr std::size_t kTcpSmallestDatagram = 16;
+inline constexpr std::size_t kTcpLargestDatagram = 10'024;
+inline constexpr std::size_t kTcpQueue = 64 * 1024;
 
 // ---- tables
 inline constexpr std::size_t kMaxPaths = 64;  // per peer; protocol

@@ -4,7 +4,9 @@
 #include <vector>
 
 #include "service/vl1/expected_replies.h"
+#include "service/vl1/local_sockets.h"
 #include "service/vl1/path_selection.h"
+#include "service/vl1/physical_rules.h"
 #include "service/vl1/roots.h"
 #include "service/vl1/surface.h"
 #include "service/vl1/topology.h"
@@ -23,6 +25,7 @@ struct Core {
         division(given.classic_fragments ? Division::Classic : Division::Equal),
         topology(self),
         roots(self.address(), std::move(given.planet), std::move(given.moons)),
+        rules(std::move(given.settings)),
         salt(randomness.number()) {}
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
@@ -44,12 +47,13 @@ struct Core {
   Counters counters;
   Topology topology;
   Roots roots;
+  PhysicalRules rules;
+  LocalSockets sockets;
   SurfaceTable surface;
   ExpectedReplies expected;
   Lookups lookups;
   OutgoingQueue outgoing;
   IncomingQueue incoming;
-  std::vector<Endpoint> local_endpoints;
   std::vector<Address> always_contact;
   std::uint64_t salt;  // for hashes of what strangers choose
 
@@ -62,7 +66,14 @@ struct Core {
   // May this address be a path to that node (vl1-behaviour 5.1)?
   bool may_be_path(Address to, const Endpoint& endpoint) const {
     return endpoint.port != 0 && is_physical(endpoint.ip, roots.on_loopback()) &&
-           roots.permits(to, endpoint.ip) && !upper.is_virtual(endpoint.ip);
+           roots.permits(to, endpoint.ip) && rules.permits(to, endpoint.ip) &&
+           !upper.is_virtual(endpoint.ip);
+  }
+  // How often what does not answer is asked again.
+  Duration ping_check() const { return rules.low_bandwidth() ? kSlowPingCheck : kPingCheck; }
+  // How long nothing may have been sent over a path that is to be kept open.
+  Duration keepalive_idle() const {
+    return rules.low_bandwidth() ? kSlowPingCheck : kKeepaliveIdle;
   }
   std::uint64_t salted(std::uint64_t hash) const { return mixed(hash ^ salt); }
   // The peer of this identity; a new one is noted for follow-up. As Topology::add.

@@ -208,12 +208,16 @@ void Greeting::apply_worlds(Peer& peer, ByteView worlds, Outbox& out) {
   for (const World& world : World::parse_all(worlds)) {
     if (!core_.roots.offer(world, peer.address())) continue;
     core_.roots_changed = true;
+    store_world(world, out);
     const bool is_planet = world.type == WorldType::Planet;
-    out.store(
-        {is_planet ? StoredKind::Planet : StoredKind::Moon, world.id, 0, false, world.bytes()});
     log(LogArea::Vl1, LogLevel::Info, "peer={} gave us a newer {} {} of {}", peer.address().text(),
         is_planet ? "planet" : "moon", to_hex(world.id, 16), world.timestamp);
   }
+}
+
+void Greeting::store_world(const World& world, Outbox& out) {
+  const bool is_planet = world.type == WorldType::Planet;
+  out.store({is_planet ? StoredKind::Planet : StoredKind::Moon, world.id, 0, false, world.bytes()});
 }
 
 void Greeting::note_surface(Now now, Peer& peer, const Arrival& arrival, const Endpoint& seen,

@@ -30,6 +30,8 @@ class Greeting {
   // The answer to a HELLO of ours. False when it is malformed.
   bool on_ok_hello(Now now, Peer& peer, const Arrival& arrival, ByteView body, unsigned hops,
                    Outbox& out);
+  // A world was accepted: into the outbox with it.
+  static void store_world(const World& world, Outbox& out);
 
  private:
   Peer* open_from_known(Now now, Peer& peer, const Identity& claimed, const Arrival& arrival,

@@ -48,7 +48,7 @@ void Keepalive::greet_now(Now now, Peer& peer, Outbox& out) {
     return;
   }
   peer.last_full_hello = now.time - kFullPing;
-  keep_alive(now, peer, kKeepaliveIdle, out);
+  keep_alive(now, peer, core_.keepalive_idle(), out);
 }
 
 void Keepalive::arm(Peer& peer, Time now) {
@@ -77,7 +77,7 @@ void Keepalive::tend(Now now, Address address, Outbox& out) {
   } else if (now.time - std::max(peer.last_receive, peer.created) >= kPeerTimeout) {
     return forget(peer);
   } else if (peer.is_active(now.time)) {
-    keep_alive(now, peer, kKeepaliveIdle, out);
+    keep_alive(now, peer, core_.keepalive_idle(), out);
   } else if (is_contact(address)) {
     tend_contact(now, peer, out);
   }
@@ -87,19 +87,19 @@ void Keepalive::tend(Now now, Address address, Outbox& out) {
 
 void Keepalive::tend_root(Now now, Peer& peer, const Roots::Root& root, Outbox& out) {
   if (!has_path(peer, now.time)) {
-    if (now.time - peer.last_attempt < kPingCheck) return;
+    if (now.time - peer.last_attempt < core_.ping_check()) return;
     peer.last_attempt = peer.last_full_hello = now.time;
     return greet_endpoints(now, peer, root, Families::All, out);
   }
   if (now.time - peer.last_full_hello >= kRootFullPing) {
-    keep_alive(now, peer, kKeepaliveIdle, out);
+    keep_alive(now, peer, core_.keepalive_idle(), out);
     return greet_endpoints(now, peer, root, Families::Missing, out);
   }
   if (now.time >= peer.reassure_at) {
     peer.reassure_at = kNever;
     return question(now, peer, out);
   }
-  if (peer.is_active(now.time)) return keep_alive(now, peer, kKeepaliveIdle, out);
+  if (peer.is_active(now.time)) return keep_alive(now, peer, core_.keepalive_idle(), out);
 
   // A root that left a question unanswered may have been restarted and not know us any more (it
   // ignores ECHO then), or have moved: greet it wherever it is listed.
@@ -178,7 +178,7 @@ void Keepalive::check_contacts(Now now, Outbox& out) {
     if (address == core_.self.address()) return;
     if (Peer* peer = core_.topology.find(address)) return arm(*peer, now.time);
     exchange_.look_up(now, address, AskedBy::Us, out);
-    contacts_due_ = now.time + kPingCheck;
+    contacts_due_ = now.time + core_.ping_check();
   };
   for (const Address address : core_.always_contact) check(address);
   for (const Address seed : core_.roots.seeds()) check(seed);
@@ -227,14 +227,14 @@ Time Keepalive::next_deadline(const Peer& peer, Time now) const {
     }
   }
   if (reachable && peer.is_active(now)) {
-    next = std::min({next, peer.last_full_hello + kFullPing, idle_since + kKeepaliveIdle});
+    next = std::min({next, peer.last_full_hello + kFullPing, idle_since + core_.keepalive_idle()});
   }
   return next;
 }
 
 Time Keepalive::next_for_root(const Peer& peer, Time now) const {
   const PeerPath* best = best_path(peer, now);
-  if (best == nullptr) return peer.last_attempt + kPingCheck;
+  if (best == nullptr) return peer.last_attempt + core_.ping_check();
   Time next = std::min(peer.last_full_hello + kRootFullPing, peer.reassure_at);
   if (peer.is_alive(now)) next = std::min(next, peer.last_receive + kPeerTimeout);
   if (peer.leaves_unanswered(now)) {

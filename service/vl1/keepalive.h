@@ -43,6 +43,7 @@ class Keepalive {
   Time deadline() const { return std::min(deadlines_.next(), contacts_due_); }
 
   bool is_online(Time now) const;
+  bool is_contact(Address address) const;  // on the list, or the seed of a moon we want
   // Reports a change of is_online().
   void update_online(Now now, Outbox& out);
 
@@ -62,7 +63,6 @@ class Keepalive {
   void check_contacts(Now now, Outbox& out);
   void drop_expired_paths(Peer& peer, Time now, Outbox& out);
   void forget(Peer& peer);
-  bool is_contact(Address address) const;
   Time next_deadline(const Peer& peer, Time now) const;
   Time next_for_root(const Peer& peer, Time now) const;
 

@@ -70,7 +70,8 @@ bool NatTraversal::on_push(Now now, Peer& from, ByteView payload, Outbox& out) {
 }
 
 void NatTraversal::push(Now now, Peer& peer, const Arrival& arrival, unsigned hops, Outbox& out) {
-  const Duration interval = hops == 0 ? kPushDirect : kPushRelayed;
+  const int slower = core_.rules.low_bandwidth() ? kSlowPush : 1;
+  const Duration interval = hops == 0 ? kPushDirect * slower : kPushRelayed;
   if (now.time - peer.last_push < interval) return;
   const std::vector<Endpoint> own = own_addresses(now.time);
   if (own.empty()) return;
@@ -94,10 +95,10 @@ std::vector<Endpoint> NatTraversal::own_addresses(Time now) const {
   const auto add = [&](const Endpoint& endpoint) {
     if (all.size() >= kPushedAddresses || endpoint.port == 0) return;
     if (!is_physical(endpoint.ip, core_.roots.on_loopback())) return;
-    if (core_.upper.is_virtual(endpoint.ip)) return;
+    if (core_.upper.is_virtual(endpoint.ip) || !core_.rules.permits(endpoint.ip)) return;
     if (std::find(all.begin(), all.end(), endpoint) == all.end()) all.push_back(endpoint);
   };
-  for (const Endpoint& endpoint : core_.local_endpoints) add(endpoint);
+  for (const Endpoint& endpoint : core_.sockets.endpoints()) add(endpoint);
   for (const Endpoint& endpoint : core_.surface.addresses(now)) add(endpoint);
   return all;
 }

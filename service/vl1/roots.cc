@@ -15,15 +15,18 @@ Roots::Roots(Address own, std::optional<World> planet, std::vector<World> moons)
 }
 
 bool Roots::offer(const World& world, Address from) {
-  bool accepted = false;
-  if (contains(from) && planet_ && world.type == WorldType::Planet) {
-    accepted = should_replace(*planet_, world);
-    if (accepted) planet_ = world;
-  } else if (world.type == WorldType::Moon) {
-    accepted = accept_moon(world, from);
-  }
-  if (accepted) recompute();
-  return accepted;
+  if (world.type == WorldType::Planet) return contains(from) && planet_ && offer_planet(world);
+  if (world.type != WorldType::Moon || !accept_moon(world, from)) return false;
+  recompute();
+  return true;
+}
+
+bool Roots::offer_planet(const World& planet) {
+  if (planet.type != WorldType::Planet) return false;
+  if (planet_ && !should_replace(*planet_, planet)) return false;
+  planet_ = planet;
+  recompute();
+  return true;
 }
 
 bool Roots::accept_moon(const World& moon, Address from) {
@@ -46,6 +49,8 @@ bool Roots::accept_moon(const World& moon, Address from) {
 bool Roots::hold_moon(const World& moon) {
   if (moon.type != WorldType::Moon) return false;
   wanted_moons_.erase(moon.id);
+  const auto held = moons_.find(moon.id);
+  if (held != moons_.end() && held->second.timestamp >= moon.timestamp) return held->second == moon;
   moons_.insert_or_assign(moon.id, moon);
   recompute();
   return true;

@@ -28,7 +28,10 @@ class Roots {
 
   // A world that a root, or the seed of a moon we want, has told us of. True when it was accepted.
   bool offer(const World& world, Address from);
-  // A moon the operator supplied: no questions asked.
+  // A new revision of the planet, whoever offers it: accepted when it is signed by the key that the
+  // present one names. Any planet when there is none yet.
+  bool offer_planet(const World& planet);
+  // A moon the operator supplied: no questions asked, but one that is held is not set back.
   bool hold_moon(const World& moon);
   void want_moon(std::uint64_t id, Address seed);
   void drop_moon(std::uint64_t id);
@@ -50,6 +53,7 @@ class Roots {
 
   const std::optional<World>& planet() const { return planet_; }
   const std::map<std::uint64_t, World>& moons() const { return moons_; }
+  const std::map<std::uint64_t, Address>& wanted_moons() const { return wanted_moons_; }
   // What HELLO says about moons: those held, then those wanted.
   std::vector<WorldRevision> moon_revisions() const;
 

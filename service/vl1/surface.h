@@ -27,6 +27,10 @@ class SurfaceTable {
   bool note(const Report& report, bool loopback_allowed, Time now);
   // The distinct addresses reported within kSurfaceTime.
   std::vector<Endpoint> addresses(Time now) const;
+  // The socket is gone, and with it what was seen of it.
+  void forget(LocalSocket socket) {
+    std::erase_if(entries_, [&](const Entry& e) { return e.report.socket == socket; });
+  }
   std::size_t size() const { return entries_.size(); }
 
  private:

@@ -64,12 +64,4 @@ PeerPath& Topology::learn_path(Peer& peer, const PathKey& key, Time now) {
   return *slot;
 }
 
-void Topology::drop_expired_paths(Peer& peer, Time now) {
-  std::erase_if(peer.paths, [&](const PeerPath& entry) {
-    if (entry.is_usable(now)) return false;
-    paths_.release(*entry.path);
-    return true;
-  });
-}
-
 }  // namespace ztshim::vl1

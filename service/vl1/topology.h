@@ -31,7 +31,17 @@ class Topology {
   // Makes the path one of the peer's: in place of one with the same IP and socket, as a new one, or
   // in place of the one that was silent for longest (vl1-behaviour 6, 2.4).
   PeerPath& learn_path(Peer& peer, const PathKey& key, Time now);
-  void drop_expired_paths(Peer& peer, Time now);
+  void drop_expired_paths(Peer& peer, Time now) {
+    drop_paths(peer, [&](const PeerPath& entry) { return !entry.is_usable(now); });
+  }
+  template <typename Condition>
+  void drop_paths(Peer& peer, Condition condition) {
+    std::erase_if(peer.paths, [&](const PeerPath& entry) {
+      if (!condition(entry)) return false;
+      paths_.release(*entry.path);
+      return true;
+    });
+  }
 
   template <typename Visit>
   void for_each(Visit visit) {
@@ -42,6 +52,7 @@ class Topology {
     for (const auto& [address, peer] : peers_) visit(static_cast<const Peer&>(*peer));
   }
   std::size_t size() const { return peers_.size(); }
+  std::size_t path_count() const { return paths_.size(); }
 
  private:
   const Identity& own_;

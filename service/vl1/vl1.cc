@@ -12,6 +12,7 @@
 #include "service/vl1/nat_traversal.h"
 #include "service/vl1/path_watch.h"
 #include "service/vl1/peer_cache.h"
+#include "service/vl1/roaming.h"
 #include "service/vl1/router.h"
 #include "service/vl1/sender.h"
 #include "service/wire/messages/error.h"
@@ -46,10 +47,36 @@ class Vl1::Engine {
     settle(now, out);
   }
 
-  void set_local_endpoints(Now now, std::vector<Endpoint> endpoints, Outbox& out) {
-    const bool changed = started_ && endpoints != core.local_endpoints;
-    core.local_endpoints = std::move(endpoints);
-    if (changed) keepalive.greet_roots_anew(now, out);
+  void set_sockets(Now now, std::vector<BoundSocket> sockets, Outbox& out) {
+    const LocalSockets::Change change = core.sockets.set(std::move(sockets));
+    if (started_ && change.moved) roaming.on_sockets(now, change, out);
+  }
+
+  void set_external_endpoints(std::vector<Endpoint> mapped) {
+    if (core.sockets.set_external(std::move(mapped))) roaming.on_external_addresses();
+  }
+
+  void configure(Now now, Settings settings, Outbox& out) {
+    core.rules = PhysicalRules(std::move(settings));
+    if (started_) roaming.on_rules(now, out);
+  }
+
+  bool offer(Now now, const World& world, Outbox& out) {
+    const bool accepted = world.type == WorldType::Planet ? core.roots.offer_planet(world)
+                                                          : core.roots.hold_moon(world);
+    if (accepted) {
+      greeting.store_world(world, out);
+      core.roots_changed = started_;
+      settle(now, out);
+    }
+    return accepted;
+  }
+
+  void deorbit(Now now, std::uint64_t moon, Outbox& out) {
+    core.roots.drop_moon(moon);
+    out.store({StoredKind::Moon, moon, 0, true, {}});
+    core.roots_changed = started_;
+    settle(now, out);
   }
 
   std::optional<PacketId> send(Now now, Address to, Verb verb, ByteView head, ByteView body,
@@ -115,6 +142,7 @@ class Vl1::Engine {
   PathWatch path_watch{core, greeting, keepalive};
   Dispatch dispatch{core, sender, greeting, exchange, nat, keepalive, path_watch};
   Router router{core, nat};
+  Roaming roaming{core, greeting, keepalive};
 };
 
 namespace {
@@ -141,9 +169,19 @@ Time Vl1::next_deadline() const {
   return std::min(engine_->keepalive.deadline(), engine_->exchange.deadline());
 }
 
-void Vl1::set_local_endpoints(Now now, std::vector<Endpoint> endpoints, Outbox& out) {
-  engine_->set_local_endpoints(now, std::move(endpoints), out);
+void Vl1::set_sockets(Now now, std::vector<BoundSocket> sockets, Outbox& out) {
+  engine_->set_sockets(now, std::move(sockets), out);
 }
+void Vl1::set_local_endpoints(Now now, std::vector<Endpoint> endpoints, Outbox& out) {
+  engine_->set_sockets(now, {{kAnySocket, std::move(endpoints)}}, out);
+}
+void Vl1::set_external_endpoints(Now, std::vector<Endpoint> mapped, Outbox&) {
+  engine_->set_external_endpoints(std::move(mapped));
+}
+void Vl1::configure(Now now, Settings settings, Outbox& out) {
+  engine_->configure(now, std::move(settings), out);
+}
+void Vl1::on_resume(Now now, Outbox& out) { engine_->roaming.on_resume(now, out); }
 
 void Vl1::store_peers(Outbox& out) const {
   engine_->core.topology.for_each([&](const Peer& peer) { Keepalive::store_peer(peer, out); });
@@ -246,9 +284,24 @@ void Vl1::orbit(Now now, std::uint64_t moon, Address seed, Outbox& out) {
   }
 }
 
-void Vl1::deorbit(std::uint64_t moon, Outbox& out) {
-  engine_->core.roots.drop_moon(moon);
-  out.store({StoredKind::Moon, moon, 0, true, {}});
+bool Vl1::orbit(Now now, const World& moon, Outbox& out) {
+  return moon.type == WorldType::Moon && engine_->offer(now, moon, out);
+}
+
+void Vl1::deorbit(Now now, std::uint64_t moon, Outbox& out) { engine_->deorbit(now, moon, out); }
+
+bool Vl1::offer_planet(Now now, const World& planet, Outbox& out) {
+  return planet.type == WorldType::Planet && engine_->offer(now, planet, out);
+}
+
+std::vector<World> Vl1::moons() const {
+  std::vector<World> all;
+  for (const auto& [id, moon] : engine_->core.roots.moons()) all.push_back(moon);
+  return all;
+}
+
+std::map<std::uint64_t, Address> Vl1::wanted_moons() const {
+  return engine_->core.roots.wanted_moons();
 }
 
 bool Vl1::is_online(Time now) const { return engine_->keepalive.is_online(now); }
@@ -284,5 +337,6 @@ std::vector<PeerInfo> Vl1::peers(Time now) const {
 
 const Counters& Vl1::counters() const { return engine_->core.counters; }
 const std::optional<World>& Vl1::planet() const { return engine_->core.roots.planet(); }
+std::vector<Endpoint> Vl1::surface(Time now) const { return engine_->core.surface.addresses(now); }
 
 }  // namespace ztshim::vl1

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@
 #include "service/crypto/identity.h"
 #include "service/crypto/random.h"
 #include "service/vl1/outbox.h"
+#include "service/vl1/settings.h"
 #include "service/wire/packet.h"
 #include "service/wire/verb.h"
 #include "service/wire/world.h"
@@ -89,6 +91,7 @@ struct Config {
   std::vector<World> moons;
   // Cached peers (identity, protocol version, addresses) from peers.d, contents of the files.
   std::vector<Bytes> cached_peers;
+  Settings settings;  // local.conf
   // Divide packets as genuine nodes do (head as long as possible) instead of into equal datagrams.
   bool classic_fragments = false;
 };
@@ -107,9 +110,19 @@ class Vl1 {
   void on_datagram(Now now, const Arrival& arrival, MutableBytes datagram, Outbox& out);
   void on_deadline(Now now, Outbox& out);
   Time next_deadline() const;
-  // The sockets now bound, by their addresses (a wildcard socket counts with the addresses of the
-  // interfaces behind it): what PUSH_DIRECT_PATHS offers.
+  // The sockets now bound, all of them, whenever they or the addresses behind them have changed.
+  // Paths over sockets that are missing go at once, peers are greeted from what is there, and the
+  // roots learn of it.
+  void set_sockets(Now now, std::vector<BoundSocket> sockets, Outbox& out);
+  // The same where nobody tells sockets apart: their addresses alone.
   void set_local_endpoints(Now now, std::vector<Endpoint> endpoints, Outbox& out);
+  // What a port mapper has opened for us outside; takes the place of an earlier list.
+  void set_external_endpoints(Now now, std::vector<Endpoint> mapped, Outbox& out);
+  // local.conf was read again.
+  void configure(Now now, Settings settings, Outbox& out);
+  // The machine slept, or the clock of `now.time` jumped (vl1-behaviour 12): whether paths still
+  // lead anywhere is asked at once.
+  void on_resume(Now now, Outbox& out);
   // Writes every peer worth remembering (vl1-behaviour 17).
   void store_peers(Outbox& out) const;
 
@@ -149,15 +162,25 @@ class Vl1 {
   // Nodes to stay in touch with besides the roots: anchors, replicators (vl1-behaviour 3.1).
   void set_always_contact(std::vector<Address> addresses);
 
-  // A moon we do not hold yet, to be had from `seed`, one of its roots (vl1-packets 8.6).
+  // ---- worlds (vl1-packets 8). What is accepted is stored by way of the outbox.
+  // A moon we do not hold yet, to be had from `seed`, one of its roots (8.6). Wanted until it is
+  // here or deorbit() is called; not remembered over a restart.
   void orbit(Now now, std::uint64_t moon, Address seed, Outbox& out);
-  void deorbit(std::uint64_t moon, Outbox& out);
+  // A moon from a file: believed as it is, unless it is older than the one held. False: no moon.
+  bool orbit(Now now, const World& moon, Outbox& out);
+  void deorbit(Now now, std::uint64_t moon, Outbox& out);
+  // A new revision of the planet from a file, under the rules of 8.4. False: not accepted.
+  bool offer_planet(Now now, const World& planet, Outbox& out);
+  std::vector<World> moons() const;
+  std::map<std::uint64_t, Address> wanted_moons() const;  // seeds by ID
 
   // ---- looking in
   bool is_online(Time now) const;
   std::vector<PeerInfo> peers(Time now) const;
   const Counters& counters() const;
   const std::optional<World>& planet() const;
+  // What others say we look like from outside.
+  std::vector<Endpoint> surface(Time now) const;
 
  private:
   class Engine;

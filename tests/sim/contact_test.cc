@@ -52,7 +52,7 @@ TEST(Moon, is_had_from_its_seed_and_its_roots_become_ours) {
   ASSERT_THAT(alice.stored(), Contains(::testing::Field(&StoredObject::kind, StoredKind::Moon)));
   EXPECT_EQ(alice.stored().back().content, moon.bytes());
 
-  world.net.act(alice.host(), [&](Now, Outbox& out) { alice.vl1().deorbit(kMoon, out); });
+  world.net.act(alice.host(), [&](Now now, Outbox& out) { alice.vl1().deorbit(now, kMoon, out); });
   EXPECT_FALSE(alice.vl1().is_root(seed.address()));
 }
 

@@ -1,0 +1,44 @@
+#include "service/vl1/local_sockets.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace ztshim::vl1 {
+namespace {
+
+bool has(const std::vector<BoundSocket>& sockets, LocalSocket socket) {
+  return std::any_of(sockets.begin(), sockets.end(),
+                     [&](const BoundSocket& s) { return s.socket == socket; });
+}
+
+}  // namespace
+
+LocalSockets::Change LocalSockets::set(std::vector<BoundSocket> sockets) {
+  Change change;
+  change.moved = sockets != sockets_;
+  const std::vector<BoundSocket> before = std::exchange(sockets_, std::move(sockets));
+  for (const BoundSocket& old : before) {
+    if (old.socket != kAnySocket && !has(sockets_, old.socket)) change.gone.push_back(old.socket);
+  }
+  for (const BoundSocket& now : sockets_) {
+    if (now.socket != kAnySocket && !has(before, now.socket)) change.added.push_back(now.socket);
+  }
+  return change;
+}
+
+bool LocalSockets::set_external(std::vector<Endpoint> mapped) {
+  if (mapped == external_) return false;
+  external_ = std::move(mapped);
+  return true;
+}
+
+std::vector<Endpoint> LocalSockets::endpoints() const {
+  std::vector<Endpoint> all;
+  for (const BoundSocket& socket : sockets_) {
+    all.insert(all.end(), socket.addresses.begin(), socket.addresses.end());
+  }
+  all.insert(all.end(), external_.begin(), external_.end());
+  return all;
+}
+
+}  // namespace ztshim::vl1
