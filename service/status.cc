@@ -81,6 +81,7 @@ Json network(const vl2::NetworkInfo& info, const vl2::LocalSettings& settings) {
             {"nwid", info.id.text()},
             {"name", info.name},
             {"status", vl2::name_of(info.status)},
+            {"reason", info.reason},
             {"type", info.is_private ? "PRIVATE" : "PUBLIC"},
             {"mac", info.mac.text()},
             {"mtu", info.mtu},
@@ -95,8 +96,35 @@ Json network(const vl2::NetworkInfo& info, const vl2::LocalSettings& settings) {
             {"routes", std::move(routes)},
             {"multicastSubscriptions", std::move(groups)},
             {"dns", {{"domain", info.dns_domain}, {"servers", std::move(servers)}}}};
+  if (info.status == vl2::NetworkStatus::AuthenticationRequired) {
+    json["authenticationURL"] = info.authentication_url;
+  }
   add_settings(json, settings);
   return json;
+}
+
+Json frame_counters(const vl2::Counters& counters) {
+  return {{"framesIn", counters.frames_in},
+          {"framesOut", counters.frames_out},
+          {"notJoined", counters.not_joined},
+          {"noConfig", counters.no_config},
+          {"accessDenied", counters.access_denied},
+          {"noCertificate", counters.no_certificate},
+          {"revoked", counters.revoked},
+          {"filteredIn", counters.filtered_in},
+          {"filteredOut", counters.filtered_out},
+          {"notOwned", counters.not_owned},
+          {"badMac", counters.bad_mac},
+          {"noMulticast", counters.no_multicast},
+          {"malformed", counters.malformed},
+          {"tooBig", counters.too_big},
+          {"late", counters.late},
+          {"badCredential", counters.bad_credential},
+          {"staleCredential", counters.stale_credential},
+          {"rateLimited", counters.rate_limited},
+          {"badSignature", counters.bad_signature},
+          {"badChunk", counters.bad_chunk},
+          {"staleConfig", counters.stale_config}};
 }
 
 Json network_without_service(NetworkId id, const vl2::LocalSettings& settings) {
@@ -179,6 +207,8 @@ Json node(Node& node, Now now, const Surroundings& around, Json networks) {
                       {"unknownVerb", low.unknown_verb},
                       {"identityCollision", low.identity_collision},
                       {"queueOverflow", low.queue_overflow}};
+  // Of all networks, and of packets that belong to none of ours; each network has its own beside.
+  json["frameCounters"] = frame_counters(node.vl2().counters());
   return json;
 }
 

@@ -22,6 +22,8 @@ struct Surroundings {
 };
 
 Json network(const vl2::NetworkInfo& info, const vl2::LocalSettings& settings);
+// What became of frames and credentials, by reason.
+Json frame_counters(const vl2::Counters& counters);
 Json network_without_service(NetworkId id, const vl2::LocalSettings& settings);
 Json peer(const vl1::PeerInfo& info, Now now);
 Json physical(const host::UdpPorts& ports);

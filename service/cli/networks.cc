@@ -41,7 +41,9 @@ std::string why_not_ready(const Result<Json, std::string>& networks, const std::
   std::string text = "still without an address:";
   for (const Json& network : *networks) {
     if (!has_address(network)) {
-      text += fmt::format(" {} ({})", network.value("id", ""), network.value("status", ""));
+      const std::string reason = network.value("reason", "");
+      text += fmt::format(" {} ({}{}{})", network.value("id", ""), network.value("status", ""),
+                          reason.empty() ? "" : ": ", reason);
     }
   }
   return text;
@@ -68,6 +70,10 @@ int networks(Options options) {
                     joined(network.value("addresses", Json::array()))});
   }
   print_table(rows);
+  for (const Json& network : *list) {
+    const std::string reason = network.value("reason", "");
+    if (!reason.empty()) fmt::print(stderr, "{}: {}\n", network.value("id", ""), reason);
+  }
   return kDone;
 }
 

@@ -6,6 +6,7 @@
 #include "service/vl2/ad_hoc.h"
 #include "service/vl2/constants.h"
 #include "service/vl2/engine.h"
+#include "service/wire/dictionary.h"
 #include "service/wire/messages/error.h"
 #include "service/wire/messages/network_config_request.h"
 
@@ -64,7 +65,7 @@ bool Vl2::Engine::apply_config(Now now, Network& network, ByteView dictionary, b
                                Outbox& out) {
   auto config = NetworkConfig::parse(dictionary);
   if (!config) {
-    ++counters_.malformed;
+    ++network.counters.malformed;
     log(LogArea::Vl2, LogLevel::Warn, "net={} configuration refused: {}", network.id().text(),
         name_of(config.error()));
     return false;
@@ -74,7 +75,8 @@ bool Vl2::Engine::apply_config(Now now, Network& network, ByteView dictionary, b
   switch (applied) {
     case Network::Applied::Foreign:
     case Network::Applied::Stale:
-      ++counters_.bad_chunk;
+      ++(applied == Network::Applied::Stale ? network.counters.stale_config
+                                            : network.counters.bad_chunk);
       log(LogArea::Vl2, LogLevel::Warn, "net={} configuration refused: {}", network.id().text(),
           applied == Network::Applied::Stale ? "older than the one held" : "issued for another");
       return false;
@@ -129,17 +131,23 @@ void Vl2::Engine::apply_own_config(Now now, NetworkId id, ByteView dictionary, O
 void Vl2::Engine::set_failure(Network& network, NetworkStatus why, Outbox& out) {
   if (network.status() == why) return;
   network.fail(why);
-  if (why == NetworkStatus::AccessDenied) {
-    log(LogArea::Vl2, LogLevel::Warn,
-        "net={} status={}: ask its administrator to authorise node {} at controller {}",
-        network.id().text(), name_of(why), own().text(), network.controller().text());
-  } else {
-    log(LogArea::Vl2, LogLevel::Warn, "net={} status={}", network.id().text(), name_of(why));
-  }
+  log(LogArea::Vl2, LogLevel::Warn, "net={} status={}: {}", network.id().text(), name_of(why),
+      network.info().reason);
   out.event(NetworkChanged{network.id()});
 }
 
-void Vl2::Engine::deny(Now, NetworkId id, ErrorCode code, Outbox& out) {
+namespace {
+
+// Where to log in, if the controller says so: the page of version 0 or the issuer of version 1
+// (vl2 3.6). Logging in is the user's business.
+std::string login_page(ByteView dictionary) {
+  const Dictionary answer = Dictionary::parse(dictionary);
+  return answer.get_text(answer.get_number("aV") == 1 ? "iU" : "aU");
+}
+
+}  // namespace
+
+void Vl2::Engine::deny(NetworkId id, ErrorCode code, ByteView authentication, Outbox& out) {
   Network* network = find(id);
   if (network == nullptr) return;
   if (code == ErrorCode::ObjectNotFound || code == ErrorCode::UnsupportedOperation) {
@@ -147,6 +155,7 @@ void Vl2::Engine::deny(Now, NetworkId id, ErrorCode code, Outbox& out) {
   } else if (code == ErrorCode::NetworkAccessDenied) {
     set_failure(*network, NetworkStatus::AccessDenied, out);
   } else if (code == ErrorCode::NetworkAuthenticationRequired) {
+    network->authentication_url = login_page(authentication);
     set_failure(*network, NetworkStatus::AuthenticationRequired, out);
   }
 }
@@ -186,7 +195,7 @@ vl1::Verdict Vl2::Engine::on_config_chunk(Now now, const Incoming& packet, bool 
   const bool from_controller = packet.source.address() == controller;
   if (!chunk->signature) {  // the old form: complete, and only by the controller's own hand
     if (pushed || !from_controller) {
-      ++counters_.bad_chunk;
+      ++network->counters.bad_chunk;
     } else {
       apply_config(now, *network, chunk->data, true, out);
     }
@@ -200,10 +209,10 @@ vl1::Verdict Vl2::Engine::on_config_chunk(Now now, const Incoming& packet, bool 
     return Verdict::Done;
   }
   if (!chunk->verify(*signer)) {
-    ++counters_.bad_signature;
+    ++network->counters.bad_signature;
     return Verdict::Done;
   }
-  if (chunk->is_fast()) {
+  if (chunk->is_fast() && network->may_pass_on(now.time)) {
     for (const auto& [address, member] : network->members()) {
       if (address == packet.source.address() || address == controller) continue;
       send(now, address, Verb::NetworkConfig, chunk->whole, true, out);

@@ -18,6 +18,8 @@ inline constexpr Duration kRequestSpacing{1'100};
 inline constexpr std::size_t kConfigSlots = 3;  // updates being put together at once
 // Chunks of one update that are remembered (ours): the largest configuration needs 50.
 inline constexpr std::size_t kMaxChunks = 64;
+// As many are passed on to other members in this time (ours): one update, if it is a large one.
+inline constexpr Duration kPassOnPeriod{5'000};
 
 // ---- credentials. Protocol.
 inline constexpr Duration kPushEvery{500'000};      // to a member we talk to, if nothing changed

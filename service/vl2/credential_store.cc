@@ -19,21 +19,21 @@ auto find_id(T& held, std::uint32_t id) {
 template <typename T>
 Acceptance check_signature(const T& credential, Address signer, Address controller,
                            const IdentityLookup& who) {
-  if (signer != controller) return Acceptance::Rejected;
+  if (signer != controller) return Acceptance::Forged;
   const Identity* identity = who(controller);
   if (identity == nullptr) return Acceptance::SignerUnknown;
-  return credential.verify(*identity) ? Acceptance::New : Acceptance::Rejected;
+  return credential.verify(*identity) ? Acceptance::New : Acceptance::Forged;
 }
 
 // Every link of the chain; the first is the controller's.
 Acceptance check_chain(const Capability& capability, Address controller,
                        const IdentityLookup& who) {
-  if (!capability.is_chain_well_formed()) return Acceptance::Rejected;
-  if (capability.custody.front().from != controller) return Acceptance::Rejected;
+  if (!capability.is_chain_well_formed()) return Acceptance::Forged;
+  if (capability.custody.front().from != controller) return Acceptance::Forged;
   for (std::size_t i = 0; i < capability.custody.size(); ++i) {
     const Identity* identity = who(capability.custody[i].from);
     if (identity == nullptr) return Acceptance::SignerUnknown;
-    if (!capability.verify_link(i, *identity)) return Acceptance::Rejected;
+    if (!capability.verify_link(i, *identity)) return Acceptance::Forged;
   }
   return Acceptance::New;
 }
@@ -128,7 +128,7 @@ Acceptance CredentialStore::accept(const Revocation& revocation, Address control
   const bool of_membership = revocation.type == CredentialType::Membership;
   if (!of_membership && revocation.type != CredentialType::Capability &&
       revocation.type != CredentialType::Tag && revocation.type != CredentialType::Ownership) {
-    return Acceptance::Rejected;
+    return Acceptance::Forged;
   }
   const Acceptance signature = check_signature(revocation, revocation.signed_by, controller, who);
   if (signature != Acceptance::New) return signature;

@@ -20,7 +20,8 @@ namespace ztshim::vl2 {
 enum class Acceptance : std::uint8_t {
   New,            // stored, or a threshold raised
   Redundant,      // known already
-  Rejected,       // not the controller's, forged, superseded or revoked
+  Rejected,       // superseded or revoked
+  Forged,         // not the controller's, or not as it signed it
   SignerUnknown,  // ask for the signer's identity and try again
 };
 
@@ -49,6 +50,11 @@ class CredentialStore {
   bool owns(MacAddress mac, const NetworkConfig& ours) const;
   const std::vector<Capability>& capabilities() const { return capabilities_; }
 
+  // Revoked, and no newer membership was shown.
+  bool is_revoked() const {
+    return membership_threshold_ != 0 &&
+           (!membership_ || membership_->timestamp() <= membership_threshold_);
+  }
   bool has_revocations() const { return membership_threshold_ != 0; }
   // Changes whenever something was stored or revoked.
   std::uint32_t generation() const { return generation_; }

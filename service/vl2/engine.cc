@@ -1,6 +1,7 @@
 #include "service/vl2/engine.h"
 
 #include <algorithm>
+#include <array>
 
 #include "common/log.h"
 #include "service/vl1/constants.h"
@@ -53,6 +54,12 @@ std::vector<NetworkId> Vl2::Engine::networks() const {
   return ids;
 }
 
+Counters Vl2::Engine::counters() const {
+  Counters total = counters_;
+  for (const auto& [id, network] : networks_) total += network->counters;
+  return total;
+}
+
 bool Vl2::Engine::is_virtual(const IpAddress& ip) const {
   return std::any_of(networks_.begin(), networks_.end(),
                      [&](const auto& entry) { return entry.second->is_virtual(ip); });
@@ -80,7 +87,10 @@ void Vl2::Engine::join(Now now, NetworkId id, ByteView cached, LocalSettings set
 }
 
 void Vl2::Engine::leave(Now, NetworkId id, Outbox& out) {
-  if (networks_.erase(id) == 0) return;
+  const auto left = networks_.find(id);
+  if (left == networks_.end()) return;
+  counters_ += left->second->counters;
+  networks_.erase(left);
   held_.take(id);
   queue_.forget(id);
   refresh_always_contact();
@@ -193,7 +203,7 @@ vl1::Verdict Vl2::Engine::on_error(Now now, const Incoming& packet, Outbox& out)
     return on_need_credentials(now, error->network, packet.source.address(), out);
   }
   if (packet.source.address() == error->network.controller()) {
-    deny(now, error->network, packet.error, out);
+    deny(error->network, packet.error, error->authentication, out);
   }
   return Verdict::Done;
 }
@@ -222,6 +232,7 @@ void Vl2::Engine::retry(Now now, std::vector<HeldPacket> packets, Outbox& out) {
       if (network != nullptr) held_.hold(std::move(held));
       continue;
     }
+    if (network != nullptr) ++network->counters.late;
     const Identity copy = *source;  // handling may make VL1 forget or move it
     const Incoming packet{.source = copy,
                           .id = held.id,
@@ -305,14 +316,32 @@ bool Vl2::is_virtual(const IpAddress& ip) const { return engine_->is_virtual(ip)
 void Vl2::apply_own_config(Now now, NetworkId network, ByteView dictionary, Outbox& out) {
   engine_->apply_own_config(now, network, dictionary, out);
 }
-void Vl2::deny_own_config(Now now, NetworkId network, ErrorCode code, Outbox& out) {
-  engine_->deny(now, network, code, out);
+void Vl2::deny_own_config(Now, NetworkId network, ErrorCode code, Outbox& out) {
+  engine_->deny(network, code, {}, out);
 }
 void Vl2::accept_own_credentials(Now now, ByteView credentials, Outbox& out) {
   engine_->accept_own_credentials(now, credentials, out);
 }
 void Vl2::on_deadline(Now now, Outbox& out) { engine_->on_deadline(now, out); }
 Time Vl2::next_deadline() const { return engine_->next_deadline(); }
-const Counters& Vl2::counters() const { return engine_->counters(); }
+Counters Vl2::counters() const { return engine_->counters(); }
+std::optional<Counters> Vl2::counters(NetworkId network) const {
+  const Network* found = engine_->find(network);
+  return found == nullptr ? std::nullopt : std::optional(found->counters);
+}
+
+Counters& Counters::operator+=(const Counters& other) {
+  static constexpr std::array kAll{
+      &Counters::frames_in,      &Counters::frames_out,       &Counters::not_joined,
+      &Counters::no_config,      &Counters::access_denied,    &Counters::no_certificate,
+      &Counters::revoked,        &Counters::filtered_in,      &Counters::filtered_out,
+      &Counters::not_owned,      &Counters::bad_mac,          &Counters::no_multicast,
+      &Counters::malformed,      &Counters::too_big,          &Counters::late,
+      &Counters::bad_credential, &Counters::stale_credential, &Counters::rate_limited,
+      &Counters::bad_signature,  &Counters::bad_chunk,        &Counters::stale_config};
+  static_assert(sizeof(Counters) == kAll.size() * sizeof(std::uint64_t));
+  for (const auto field : kAll) this->*field += other.*field;
+  return *this;
+}
 
 }  // namespace ztshim::vl2

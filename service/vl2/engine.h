@@ -46,11 +46,11 @@ class Vl2::Engine {
   Network* find(NetworkId id);
   const Network* find(NetworkId id) const;
   bool is_virtual(const IpAddress& ip) const;
-  const Counters& counters() const { return counters_; }
+  Counters counters() const;  // of everything
 
   // ---- configuration.cc
   void apply_own_config(Now now, NetworkId id, ByteView dictionary, Outbox& out);
-  void deny(Now now, NetworkId id, ErrorCode code, Outbox& out);
+  void deny(NetworkId id, ErrorCode code, ByteView authentication, Outbox& out);
 
   // ---- membership.cc
   void accept_own_credentials(Now now, ByteView payload, Outbox& out);
@@ -92,7 +92,12 @@ class Vl2::Engine {
   // ---- membership.cc
   // Asks the gate and, when it opens, tells the peer our groups from time to time.
   bool gate(Now now, Network& network, const Identity& peer, Outbox& out);
-  void hold_for_credentials(Now now, const Incoming& packet, Network& network, Outbox& out);
+  // The gate in front of frames: whatever may not pass is counted, and held if it may yet.
+  bool let_in(Now now, const Incoming& packet, Network& network, Outbox& out);
+  // A member whose certificate was revoked gets nothing from us; it is asked for a newer one.
+  bool is_cut_off(Now now, Network& network, Address to, Outbox& out);
+  bool may_complain(Now now, NetworkId network, Address to);
+  void complain(Now now, NetworkId network, Address to, Verb about, PacketId id, Outbox& out);
   void complain_again(Now now, Outbox& out);
   void push_credentials(Now now, Network& network, Address to, Member& member, Outbox& out);
   void push_credentials_if_needed(Now now, Network& network, Address to, Outbox& out);
@@ -109,8 +114,13 @@ class Vl2::Engine {
 
   // ---- frames_out.cc
   // Passes for one destination do not count: a multicast is one frame.
-  static void count_refused(const FilterDecision& decision, std::uint64_t& counter) {
-    if (decision.verdict == FilterDecision::Verdict::Drop) ++counter;
+  static void count_refused(const FilterDecision& decision, Counters& counters, bool inbound) {
+    if (decision.verdict != FilterDecision::Verdict::Drop) return;
+    if (decision.unproven_sender) {
+      ++counters.not_owned;
+    } else {
+      ++(inbound ? counters.filtered_in : counters.filtered_out);
+    }
   }
   FilterDecision filter_out(Network& network, const EthernetFrame& frame, Address destination);
   void send_copies(Now now, Network& network, const EthernetFrame& frame,
@@ -147,6 +157,7 @@ class Vl2::Engine {
   Verdict on_multicast_gather(Now now, const Incoming& packet, Outbox& out);
   bool collect(const GroupKey& key, std::uint32_t limit, Address asker, GatherResults& results);
   void on_gather_results(Now now, const GroupKey& key, const GatherResults& results, Outbox& out);
+  void count_outsider(NetworkId id);
   bool may_use_database(Now now, NetworkId id, const Identity& peer, Outbox& out, bool& trusted);
   std::vector<Address> always_told(const Network& network) const;
   // False when VL1 had no way to send it at once.
@@ -172,7 +183,7 @@ class Vl2::Engine {
   vl1::GateTable<vl1::OnCollision::Forget> credentials_gate_;
   vl1::GateTable<vl1::OnCollision::Forget> complaint_gate_;
   std::uint64_t gate_salt_;
-  Counters counters_;
+  Counters counters_;  // of what belongs to no network that we are in
 
   Time deadline_ = kNever;
   Time next_like_check_ = kNever;

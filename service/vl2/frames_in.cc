@@ -6,7 +6,7 @@
 namespace ztshim::vl2 {
 
 void Vl2::Engine::deliver(Network& network, const EthernetFrame& frame, Outbox& out) {
-  ++counters_.frames_in;
+  ++network.counters.frames_in;
   out.frame(network.id(), frame.destination, frame.source, frame.ether_type, frame.payload);
 }
 
@@ -22,7 +22,7 @@ FilterDecision Vl2::Engine::filter_in(Now now, Network& network, const EthernetF
                                           .remote = member ? &member->credentials : nullptr,
                                           .random = random_});
   send_copies(now, network, frame, decision, true, true, out);
-  count_refused(decision, counters_.filtered_in);
+  count_refused(decision, network.counters, true);
   return decision;
 }
 
@@ -37,12 +37,9 @@ vl1::Verdict Vl2::Engine::on_frame_packet(Now now, const Incoming& packet, Outbo
     ++counters_.not_joined;
     return Verdict::Done;
   }
-  if (!gate(now, *network, packet.source, out)) {
-    hold_for_credentials(now, packet, *network, out);
-    return Verdict::Done;
-  }
+  if (!let_in(now, packet, *network, out)) return Verdict::Done;
   if (message->data.empty() || message->data.size() > kMaxFramePayload) {
-    ++counters_.malformed;
+    ++network->counters.malformed;
     return Verdict::Trusted;
   }
   const Address source = packet.source.address();
@@ -77,17 +74,14 @@ vl1::Verdict Vl2::Engine::on_ext_frame(Now now, const Incoming& packet, Outbox& 
     return Verdict::Done;
   }
   if (message->membership) accept_inline(now, *network, *message->membership, out);
-  if (!gate(now, *network, packet.source, out)) {
-    hold_for_credentials(now, packet, *network, out);
-    return Verdict::Done;
-  }
+  if (!let_in(now, packet, *network, out)) return Verdict::Done;
   const Address source = packet.source.address();
   const EthernetFrame frame{message->destination, message->source, message->ether_type,
                             message->data};
   if (frame.payload.empty() || frame.payload.size() > kMaxFramePayload) {
-    ++counters_.malformed;
+    ++network->counters.malformed;
   } else if (!frame.source || frame.source == network->mac()) {
-    ++counters_.bad_mac;
+    ++network->counters.bad_mac;
     return Verdict::Trusted;
   } else {
     const FilterDecision decision = filter_in(now, *network, frame, source, out);
@@ -95,7 +89,7 @@ vl1::Verdict Vl2::Engine::on_ext_frame(Now now, const Incoming& packet, Outbox& 
       deliver(*network, frame, out);
     } else if (decision.passes()) {
       if (!admit_addresses(*network, frame, source)) {
-        ++counters_.bad_mac;
+        ++network->counters.bad_mac;
         return Verdict::Trusted;
       }
       deliver(*network, frame, out);
@@ -119,10 +113,7 @@ vl1::Verdict Vl2::Engine::on_multicast_frame(Now now, const Incoming& packet, Ou
     return Verdict::Done;
   }
   if (message->membership) accept_inline(now, *network, *message->membership, out);
-  if (!gate(now, *network, packet.source, out)) {
-    hold_for_credentials(now, packet, *network, out);
-    return Verdict::Done;
-  }
+  if (!let_in(now, packet, *network, out)) return Verdict::Done;
   const NetworkConfig& config = *network->config();
   const Address sender = packet.source.address();
   const MacAddress senders_mac = MacAddress::of_member(sender, network->id());
@@ -130,13 +121,15 @@ vl1::Verdict Vl2::Engine::on_multicast_frame(Now now, const Incoming& packet, Ou
                             message->ether_type, message->data};
   const GroupKey key{network->id(), message->group};
   if (config.multicast_limit == 0) {
-    ++counters_.filtered_in;
+    ++network->counters.no_multicast;
     return Verdict::Trusted;
   }
-  if (!frame.payload.empty() && frame.payload.size() <= kMaxFramePayload) {
+  if (frame.payload.empty() || frame.payload.size() > kMaxFramePayload) {
+    ++network->counters.malformed;
+  } else {
     if (!frame.destination.is_multicast() || !frame.source || frame.source.is_multicast() ||
         frame.source == network->mac()) {
-      ++counters_.bad_mac;
+      ++network->counters.bad_mac;
       return Verdict::Trusted;
     }
     const bool we_replicate =
@@ -147,7 +140,7 @@ vl1::Verdict Vl2::Engine::on_multicast_frame(Now now, const Incoming& packet, Ou
     if (we_replicate) spread(now, *network, {key, frame, true, sender}, out);
     if (frame.source != senders_mac) {
       if (!network->is_active_bridge(sender)) {
-        ++counters_.bad_mac;
+        ++network->counters.bad_mac;
         return Verdict::Trusted;
       }
       network->learn_route(frame.source, sender);

@@ -20,15 +20,19 @@ void Vl2::Engine::on_frame(Now now, NetworkId id, const EthernetFrame& frame, Ou
     return;
   }
   if (network->config() == nullptr) {
-    ++counters_.no_config;
+    ++network->counters.no_config;
+    return;
+  }
+  if (network->is_shut_out()) {
+    ++network->counters.access_denied;
     return;
   }
   if (frame.payload.size() > kMaxSendablePayload) {
-    ++counters_.too_big;
+    ++network->counters.too_big;
     return;
   }
   if (frame.source != network->mac() && !network->is_active_bridge()) {
-    ++counters_.bad_mac;
+    ++network->counters.bad_mac;
     return;
   }
   if (frame.destination.is_multicast()) return send_multicast(now, *network, frame, out);
@@ -79,15 +83,19 @@ void Vl2::Engine::send_copies(Now now, Network& network, const EthernetFrame& fr
 void Vl2::Engine::send_unicast(Now now, Network& network, const EthernetFrame& frame, Outbox& out) {
   const Address to = frame.destination.member_of(network.id());
   if (to.is_reserved()) {
-    ++counters_.bad_mac;
+    ++network.counters.bad_mac;
+    return;
+  }
+  if (is_cut_off(now, network, to, out)) {
+    ++network.counters.revoked;
     return;
   }
   const FilterDecision decision = filter_out(network, frame, to);
-  count_refused(decision, counters_.filtered_out);
+  count_refused(decision, network.counters, false);
   send_copies(now, network, frame, decision, false, true, out);
   if (!decision.passes()) return;
   push_credentials_if_needed(now, network, to, out);
-  ++counters_.frames_out;
+  ++network.counters.frames_out;
   if (frame.source != network.mac()) {
     send_ext_frame(now, network, frame, frame.payload, to, ExtFrame::kNormal, false, out);
     return;
@@ -99,7 +107,7 @@ void Vl2::Engine::send_unicast(Now now, Network& network, const EthernetFrame& f
 // A host behind a bridge: the one it was last heard from, else all of them.
 void Vl2::Engine::send_bridged(Now now, Network& network, const EthernetFrame& frame, Outbox& out) {
   const FilterDecision first = filter_out(network, frame, Address());
-  count_refused(first, counters_.filtered_out);
+  count_refused(first, network.counters, false);
   send_copies(now, network, frame, first, false, true, out);
   if (!first.passes()) return;
 
@@ -120,7 +128,7 @@ void Vl2::Engine::send_bridged(Now now, Network& network, const EthernetFrame& f
     const FilterDecision decision = filter_out(network, frame, bridge);
     send_copies(now, network, frame, decision, false, false, out);
     if (!decision.passes()) continue;
-    ++counters_.frames_out;
+    ++network.counters.frames_out;
     send_ext_frame(now, network, frame, frame.payload, bridge, ExtFrame::kNormal, false, out);
   }
 }
@@ -133,7 +141,7 @@ void Vl2::Engine::send_multicast(Now now, Network& network, const EthernetFrame&
     if (const auto arp = arp_request_group(frame)) {
       group = *arp;  // address resolution works without broadcast, too
     } else if (!config.has_broadcast()) {
-      ++counters_.filtered_out;
+      ++network.counters.no_multicast;
       return;
     }
   } else {
@@ -141,7 +149,7 @@ void Vl2::Engine::send_multicast(Now now, Network& network, const EthernetFrame&
     if (emulate_neighbour(config, own(), frame, answer)) return deliver(network, answer.frame, out);
   }
   if (config.multicast_limit == 0) {
-    ++counters_.filtered_out;
+    ++network.counters.no_multicast;
     return;
   }
   const bool bridged = frame.source != network.mac();
@@ -149,10 +157,10 @@ void Vl2::Engine::send_multicast(Now now, Network& network, const EthernetFrame&
     announce_new(now, network, network.learn_bridged_group(now.time, group), out);
   }
   const FilterDecision decision = filter_out(network, frame, Address());
-  count_refused(decision, counters_.filtered_out);
+  count_refused(decision, network.counters, false);
   send_copies(now, network, frame, decision, false, true, out);
   if (!decision.passes()) return;
-  ++counters_.frames_out;
+  ++network.counters.frames_out;
   spread(now, network, {{network.id(), group}, frame, bridged, Address()}, out);
 }
 

@@ -72,7 +72,8 @@ bool is_admitted(const LocalSettings& settings, const IpPrefix& target) {
       })) {
     return false;
   }
-  if (target.is_default_route() && target.ip.is_unspecified()) return settings.allow_default;
+  // Whatever address is written before it: a range of no bits is everything.
+  if (target.is_default_route()) return settings.allow_default;
   switch (scope_of(target.ip)) {
     case AddressScope::Never:
       return false;
@@ -108,11 +109,53 @@ std::vector<ManagedRoute> admitted_routes(const LocalSettings& settings,
       return address.ip.family() == route.target.ip.family();
     });
     if (!leads_here && has_source && route.target.bits <= route.target.ip.bit_count() &&
-        is_admitted(settings, route.target)) {
+        // By the range, not by an address in it: 10.0.0.0/1 is half of the Internet.
+        is_admitted(settings, {route.target.network(), route.target.bits})) {
       admitted.push_back(route);
     }
   }
   return admitted;
+}
+
+namespace {
+
+// Our address that shares most bits with the target; of equals the first.
+const IpPrefix* nearest(const std::vector<IpPrefix>& own, const IpAddress& target) {
+  const IpPrefix* best = nullptr;
+  unsigned best_bits = 0;
+  for (const IpPrefix& address : own) {
+    if (address.ip.family() != target.family()) continue;
+    const unsigned bits = common_prefix_bits(address.ip, target);
+    if (best != nullptr && bits <= best_bits) continue;
+    best = &address;
+    best_bits = bits;
+  }
+  return best;
+}
+
+}  // namespace
+
+EffectiveSettings effective_settings(const LocalSettings& settings, const NetworkConfig& config) {
+  EffectiveSettings effective;
+  effective.addresses = admitted_addresses(settings, config);
+  for (const ManagedRoute& route : admitted_routes(settings, config)) {
+    const bool is_implied = std::any_of(
+        effective.addresses.begin(), effective.addresses.end(), [&](const IpPrefix& address) {
+          return address.bits == route.target.bits && route.target.contains(address.ip);
+        });
+    const bool crosses_families = route.via && route.via.family() != route.target.ip.family();
+    const IpPrefix* source = nearest(effective.addresses, route.target.ip);
+    if (is_implied || crosses_families || source == nullptr) continue;
+    effective.routes.push_back(
+        {{route.target.network(), route.target.bits}, route.via, source->ip});
+  }
+  if (settings.allow_dns && !config.dns.domain.empty()) {
+    effective.dns_domain = config.dns.domain;
+    for (const IpAddress& server : config.dns.servers) {
+      if (server) effective.dns_servers.push_back(server);
+    }
+  }
+  return effective;
 }
 
 }  // namespace ztshim::vl2

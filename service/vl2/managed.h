@@ -21,5 +21,7 @@ std::vector<IpPrefix> admitted_addresses(const LocalSettings& settings,
 // Without those that lead to ourselves and those we have no address to use as source for.
 std::vector<ManagedRoute> admitted_routes(const LocalSettings& settings,
                                           const NetworkConfig& config);
+// All of it, ready for the stack.
+EffectiveSettings effective_settings(const LocalSettings& settings, const NetworkConfig& config);
 
 }  // namespace ztshim::vl2

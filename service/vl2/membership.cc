@@ -25,16 +25,44 @@ bool Vl2::Engine::gate(Now now, Network& network, const Identity& peer, Outbox& 
   return true;
 }
 
+bool Vl2::Engine::may_complain(Now now, NetworkId network, Address to) {
+  return complaint_gate_.enter(vl1::mixed(gate_salt_ ^ to.number() ^ vl1::mixed(network.number())),
+                               now.time, kNeedCredentialsEvery);
+}
+
 // The sender is told what is missing; if it answers soon, nothing is lost.
-void Vl2::Engine::hold_for_credentials(Now now, const Incoming& packet, Network& network,
-                                       Outbox& out) {
-  ++counters_.no_certificate;
+bool Vl2::Engine::let_in(Now now, const Incoming& packet, Network& network, Outbox& out) {
+  const Address sender = packet.source.address();
+  if (network.is_shut_out()) {
+    ++network.counters.access_denied;
+    return false;
+  }
+  if (gate(now, network, packet.source, out)) return true;
+  ++(network.config() == nullptr  ? network.counters.no_config
+     : network.is_revoked(sender) ? network.counters.revoked
+                                  : network.counters.no_certificate);
   hold(now, packet, network.id(), Address());
-  const std::uint64_t key =
-      vl1::mixed(gate_salt_ ^ packet.source.address().number() ^ vl1::mixed(network.id().number()));
-  if (!complaint_gate_.enter(key, now.time, kNeedCredentialsEvery)) return;
-  vl1_->reply_error(now, packet, ErrorCode::NeedMembershipCertificate,
-                    write(NetworkError{network.id(), {}}), out);
+  if (may_complain(now, network.id(), sender)) {
+    vl1_->reply_error(now, packet, ErrorCode::NeedMembershipCertificate,
+                      write(NetworkError{network.id(), {}}), out);
+  }
+  return false;
+}
+
+void Vl2::Engine::complain(Now now, NetworkId network, Address to, Verb about, PacketId id,
+                           Outbox& out) {
+  if (!may_complain(now, network, to)) return;
+  vl1_->send_error(now, to, about, id, ErrorCode::NeedMembershipCertificate,
+                   write(NetworkError{network, {}}), out);
+}
+
+// The notes let us go on sending to it; but what an administrator took back is over in both
+// directions. Without the question a member that was authorised again, and has nothing to say by
+// itself, would stay cut off.
+bool Vl2::Engine::is_cut_off(Now now, Network& network, Address to, Outbox& out) {
+  if (!network.is_revoked(to)) return false;
+  complain(now, network.id(), to, Verb::Frame, PacketId(), out);
+  return true;
 }
 
 // The first complaint, or the answer to it, may have been lost.
@@ -46,12 +74,7 @@ void Vl2::Engine::complain_again(Now now, Outbox& out) {
       vl1_->request_identity(now, packet.signer, out);
       continue;
     }
-    const std::uint64_t key =
-        vl1::mixed(gate_salt_ ^ packet.source.number() ^ vl1::mixed(packet.network.number()));
-    if (!complaint_gate_.enter(key, now.time, kNeedCredentialsEvery)) continue;
-    vl1_->send_error(now, packet.source, packet.verb, packet.id,
-                     ErrorCode::NeedMembershipCertificate, write(NetworkError{packet.network, {}}),
-                     out);
+    complain(now, packet.network, packet.source, packet.verb, packet.id, out);
   }
 }
 
@@ -73,7 +96,9 @@ void Vl2::Engine::push_credentials_if_needed(Now now, Network& network, Address 
 
 vl1::Verdict Vl2::Engine::on_need_credentials(Now now, NetworkId id, Address peer, Outbox& out) {
   Network* network = find(id);
-  if (network == nullptr || network->credential_packets().empty()) return Verdict::Done;
+  if (network == nullptr || network->config() == nullptr || !network->config()->membership) {
+    return Verdict::Done;
+  }
   Member* member = network->member(now.time, peer);
   if (member == nullptr) return Verdict::Done;
   if (member->last_push < network->last_config() || now.time - member->last_push > kPushOnRequest) {
@@ -116,13 +141,19 @@ void Vl2::Engine::take(Now now, const Credential& credential, NetworkId id, Addr
         if (credential.is_fast()) intake.to_flood.emplace_back(id, credential);
         log(LogArea::Vl2, LogLevel::Info, "net={} peer={} revoked up to {}", id.text(),
             holder.text(), credential.threshold);
+        if (holder == own()) {  // the controller will tell us where we stand
+          network->next_request = now.time;
+          arm(now.time);
+        }
       }
       return;
     case Acceptance::Redundant:
       intake.trusted = intake.trusted || network->config() != nullptr;
       return;
     case Acceptance::Rejected:
-      ++counters_.stale_credential;
+    case Acceptance::Forged:
+      ++(result == Acceptance::Forged ? network->counters.bad_credential
+                                      : network->counters.stale_credential);
       log(LogArea::Vl2, LogLevel::Debug, "net={} peer={} credential of {} refused", id.text(),
           intake.sender.text(), holder.text());
       return;

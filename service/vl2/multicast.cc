@@ -144,6 +144,7 @@ bool Vl2::Engine::spread_by_replicator(Now now, Network& network, const Spread& 
 
 void Vl2::Engine::send_multicast_to(Now now, Network& network, const Spread& what,
                                     std::uint32_t gather_limit, Address to, Outbox& out) {
+  if (is_cut_off(now, network, to, out)) return;
   const FilterDecision decision = filter_out(network, what.frame, to);
   send_copies(now, network, what.frame, decision, false, false, out);
   if (!decision.passes()) return;
@@ -274,6 +275,14 @@ bool Vl2::Engine::may_use_database(Now now, NetworkId id, const Identity& peer, 
          (authority_ != nullptr && authority_->is_authorized(now, id, peer.address()));
 }
 
+void Vl2::Engine::count_outsider(NetworkId id) {
+  if (Network* network = find(id)) {
+    ++network->counters.no_certificate;
+  } else {
+    ++counters_.not_joined;
+  }
+}
+
 vl1::Verdict Vl2::Engine::on_multicast_like(Now now, const Incoming& packet, Outbox& out) {
   const auto like = MulticastLike::parse(packet.payload);
   if (!like) {
@@ -289,7 +298,7 @@ vl1::Verdict Vl2::Engine::on_multicast_like(Now now, const Incoming& packet, Out
       allowed = may_use_database(now, last, packet.source, out, trusted);
     }
     if (!allowed) {
-      ++counters_.no_certificate;
+      count_outsider(record.network);
       continue;
     }
     learn_subscription(now, {record.network, record.group}, packet.source.address(), out);
@@ -309,7 +318,7 @@ vl1::Verdict Vl2::Engine::on_multicast_gather(Now now, const Incoming& packet, O
   }
   bool trusted = false;
   if (!may_use_database(now, question->network, packet.source, out, trusted)) {
-    ++counters_.no_certificate;
+    count_outsider(question->network);
     return Verdict::Done;
   }
   OkMulticastGather answer;

@@ -42,6 +42,10 @@ NetworkInfo Network::info() const {
   NetworkInfo info;
   info.id = id_;
   info.status = status();
+  info.reason = reason();
+  if (info.status == NetworkStatus::AuthenticationRequired) {
+    info.authentication_url = authentication_url;
+  }
   info.mac = mac_;
   info.subscriptions.assign(groups_.begin(), groups_.end());
   if (!config_) return info;
@@ -51,15 +55,38 @@ NetworkInfo Network::info() const {
   info.broadcast = config_->has_broadcast();
   info.bridge = is_active_bridge();
   info.revision = config_->revision;
-  info.addresses = addresses_;
+  info.addresses = effective_.addresses;
   info.routes = routes_;
-  if (settings_.allow_dns && !config_->dns.domain.empty()) {
-    info.dns_domain = config_->dns.domain;
-    for (const IpAddress& server : config_->dns.servers) {
-      if (server) info.dns_servers.push_back(server);
-    }
-  }
+  info.dns_domain = effective_.dns_domain;
+  info.dns_servers = effective_.dns_servers;
+  info.effective = effective_;
   return info;
+}
+
+std::string Network::reason() const {
+  const std::string at_controller = "controller " + controller().text();
+  switch (status()) {
+    case NetworkStatus::Ok:
+      return {};
+    case NetworkStatus::RequestingConfiguration:
+      if (id_.is_ad_hoc()) return "no form of ad-hoc network is written like this";
+      return at_controller + " has not answered yet";
+    case NetworkStatus::AccessDenied:
+      return "node " + own_.text() + " is not authorised: ask the administrator of network " +
+             id_.text() + " to authorise it at " + at_controller;
+    case NetworkStatus::NotFound:
+      if (id_.is_ad_hoc()) return "the last port of its range is below the first";
+      if (controller().is_reserved()) return "no node can have the address of its controller";
+      return at_controller + " has no such network, or is no controller";
+    case NetworkStatus::PortError:
+      return "its virtual interface could not be made";
+    case NetworkStatus::ClientTooOld:
+      return "its controller asks for a newer version";
+    case NetworkStatus::AuthenticationRequired:
+      if (authentication_url.empty()) return "its controller asks for a login, and names no page";
+      return "its controller asks for a login at " + authentication_url;
+  }
+  return {};
 }
 
 Network::Applied Network::apply(Time now, NetworkConfig config, bool from_controller) {
@@ -67,14 +94,24 @@ Network::Applied Network::apply(Time now, NetworkConfig config, bool from_contro
   // The protocol asks for no order in time. But signed chunks may come from anybody, so what the
   // controller said long ago must not be played back to us by others.
   if (config_ && config.timestamp < config_->timestamp && !from_controller) return Applied::Stale;
-  failure_.reset();
-  if (config_ && config == *config_) return Applied::Same;
+  const bool is_same = config_ && config == *config_;
+  // What we hold already proves nothing about today, unless the controller itself says it again.
+  if (!is_same || from_controller) failure_.reset();
+  if (is_same) return Applied::Same;
   config_ = std::move(config);
   ++config_generation_;
   last_config_ = now;
   write_credential_packets();
   admit_managed();
   return Applied::Replaced;
+}
+
+bool Network::may_pass_on(Time now) {
+  if (now - pass_on_since_ >= kPassOnPeriod) {
+    pass_on_since_ = now;
+    passed_on_ = 0;
+  }
+  return ++passed_on_ <= kMaxChunks;
 }
 
 void Network::set_settings(LocalSettings settings) {
@@ -84,7 +121,7 @@ void Network::set_settings(LocalSettings settings) {
 
 void Network::admit_managed() {
   if (!config_) return;
-  addresses_ = admitted_addresses(settings_, *config_);
+  effective_ = effective_settings(settings_, *config_);
   routes_ = admitted_routes(settings_, *config_);
 }
 
@@ -92,12 +129,15 @@ void Network::admit_managed() {
 void Network::write_credential_packets() {
   constexpr std::size_t kRoom = kMaxSendablePacketSize - kPacketHeaderSize;
   credential_packets_.clear();
-  if (!config_->membership) return;
   NetworkCredentials all;
-  all.memberships = {*config_->membership};
+  if (config_->membership) all.memberships = {*config_->membership};
   all.capabilities = config_->capabilities;
   all.tags = config_->tags;
   all.ownerships = config_->ownerships;
+  if (all.memberships.empty() && all.capabilities.empty() && all.tags.empty() &&
+      all.ownerships.empty()) {
+    return;
+  }
   const auto write = [this](const NetworkCredentials& credentials) {
     Bytes payload;
     Writer out(payload);
@@ -130,7 +170,7 @@ void Network::write_credential_packets() {
 }
 
 bool Network::is_virtual(const IpAddress& ip) const {
-  return std::any_of(addresses_.begin(), addresses_.end(),
+  return std::any_of(effective_.addresses.begin(), effective_.addresses.end(),
                      [&](const IpPrefix& address) { return address.contains(ip); });
 }
 
@@ -169,6 +209,12 @@ bool Network::admits(Time now, const Identity& peer) {
     last.admitted = member->credentials.is_member(*config_, peer);
   }
   return last.admitted;
+}
+
+bool Network::is_revoked(Address address) const {
+  if (!config_ || config_->is_public) return false;
+  const auto found = members_.find(address);
+  return found != members_.end() && found->second.credentials.is_revoked();
 }
 
 void Network::forget_idle_members(Time now) {
@@ -212,11 +258,11 @@ std::vector<MulticastGroup> Network::refresh_groups() {
   std::set<MulticastGroup> groups(host_groups_.begin(), host_groups_.end());
   for (const auto& [group, since] : bridged_groups_) groups.insert(group);
   if (config_) {
-    for (const IpPrefix& address : addresses_) {
+    for (const IpPrefix& address : effective_.addresses) {
       groups.insert(MulticastGroup::for_resolving(address.ip));
     }
     // The interface's own link-local address, once there is an interface.
-    if (!addresses_.empty()) {
+    if (!effective_.addresses.empty()) {
       groups.insert(MulticastGroup::for_resolving(link_local_address(mac_).ip));
     }
     if (config_->has_broadcast()) groups.insert(MulticastGroup::plain_broadcast());

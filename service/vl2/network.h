@@ -49,6 +49,9 @@ class Network {
   NetworkStatus status() const;
   // Sticky until the next configuration.
   void fail(NetworkStatus why) { failure_ = why; }
+  // Has the controller shut us out, although we may hold a configuration?
+  bool is_shut_out() const { return failure_ == NetworkStatus::AccessDenied; }
+  std::string authentication_url;
   enum class Applied : std::uint8_t {
     Foreign,  // of another network or for another node
     Stale,    // older than ours, and not by the controller's own hand
@@ -66,6 +69,9 @@ class Network {
   const std::vector<Bytes>& credential_packets() const { return credential_packets_; }
   // Within the range of one of our addresses?
   bool is_virtual(const IpAddress& ip) const;
+  // May a chunk be passed on to everybody now? Once each is the rule; but who plays old ones back,
+  // validly signed, must not make us send without end.
+  bool may_pass_on(Time now);
   ConfigAssembly assembly;
   Time next_request = kLongAgo;
   Time last_request = kLongAgo;
@@ -76,6 +82,8 @@ class Network {
   Member* member(Time now, Address address);
   // The membership gate (vl2 6.2), without its side effect.
   bool admits(Time now, const Identity& peer);
+  // On a private network: its certificate was revoked, and it has shown no newer one.
+  bool is_revoked(Address address) const;
   std::unordered_map<Address, Member>& members() { return members_; }
   void forget_idle_members(Time now);
 
@@ -92,11 +100,14 @@ class Network {
   // anchors, replicators.
   std::unordered_map<Address, Time> last_told;
 
+  Counters counters;
+
   // ---- hosts behind bridges (vl2 8.3)
   void learn_route(MacAddress host, Address bridge);
   Address bridge_of(MacAddress host) const;  // reserved: not learned
 
  private:
+  std::string reason() const;
   void write_credential_packets();
   void admit_managed();
   void drop_routes_of_busiest_bridge();
@@ -110,9 +121,11 @@ class Network {
   std::uint32_t config_generation_ = 0;
   std::optional<NetworkStatus> failure_;
   Time last_config_ = kLongAgo;
+  Time pass_on_since_ = kLongAgo;
+  std::size_t passed_on_ = 0;
   std::vector<Bytes> credential_packets_;
-  std::vector<IpPrefix> addresses_;  // admitted
-  std::vector<ManagedRoute> routes_;
+  EffectiveSettings effective_;
+  std::vector<ManagedRoute> routes_;  // admitted, as written
 
   std::unordered_map<Address, Member> members_;
   std::set<MulticastGroup> groups_;

@@ -88,6 +88,7 @@ class Evaluation {
   Match match_one_tag(const Rule& rule);
   Match match_integer(const RuleInteger& rule) const;
 
+  Match match_characteristics(std::uint64_t mask);
   std::uint64_t characteristics() const;
   std::uint64_t tcp_bits() const;
   bool is_sender_ip_authentic() const;
@@ -215,7 +216,7 @@ Match Evaluation::match(const Rule& rule) {
     case RuleType::IpDestinationPortRange:
       return match_port(rule.as<RuleRange>(), 2);
     case RuleType::Characteristics:
-      return plain((characteristics() & rule.as<RuleCharacteristics>().mask) != 0);
+      return match_characteristics(rule.as<RuleCharacteristics>().mask);
     case RuleType::FrameSizeRange:
       return plain(in_range(rule.as<RuleRange>(), p_.size()));
     case RuleType::Random:
@@ -355,6 +356,14 @@ Match Evaluation::match_integer(const RuleInteger& rule) const {
   return plain(rule.start <= value && value <= rule.end());
 }
 
+Match Evaluation::match_characteristics(std::uint64_t mask) {
+  const bool matched = (characteristics() & mask) != 0;
+  if (!matched && (mask & (kSenderIpAuthentic | kSenderMacAuthentic)) != 0) {
+    outcome_.unproven_sender = true;
+  }
+  return plain(matched);
+}
+
 std::uint64_t Evaluation::characteristics() const {
   std::uint64_t bits = tcp_bits();
   if (in_.inbound) bits |= kInbound;
@@ -467,22 +476,31 @@ RuleOutcome evaluate_rules(const Rules& rules, const RuleInput& input) {
 FilterDecision filter(const RuleInput& input) {
   FilterDecision decision;
   const RuleOutcome base = evaluate_rules(input.config.rules, input);
-  if (base.result == RuleResult::Drop) return decision;
+  const auto drop = [](bool unproven_sender) {
+    FilterDecision dropped;
+    dropped.unproven_sender = unproven_sender;
+    return dropped;
+  };
+  if (base.result == RuleResult::Drop) return drop(base.unproven_sender);
   adopt(decision, base);
   if (base.result != RuleResult::NoMatch) return decision;
 
   // The sender's capabilities: our own in ascending order of their ids, another's while in force.
-  if (input.inbound && input.remote == nullptr) return {};
+  bool unproven_sender = base.unproven_sender;
+  if (input.inbound && input.remote == nullptr) return drop(unproven_sender);
   const auto& capabilities =
       input.inbound ? input.remote->capabilities() : input.config.capabilities;
   for (const Capability& capability : capabilities) {
     if (input.inbound && !input.remote->is_in_force(capability, input.config)) continue;
     const RuleOutcome outcome = evaluate_rules(capability.rules, input);
-    if (outcome.result == RuleResult::NoMatch || outcome.result == RuleResult::Drop) continue;
+    if (outcome.result == RuleResult::NoMatch || outcome.result == RuleResult::Drop) {
+      unproven_sender = unproven_sender || outcome.unproven_sender;
+      continue;
+    }
     adopt(decision, outcome);
     return decision;
   }
-  return {};
+  return drop(unproven_sender);
 }
 
 }  // namespace ztshim::vl2

@@ -41,6 +41,8 @@ struct RuleOutcome {
   RuleResult result = RuleResult::NoMatch;
   Address redirect_to;
   std::optional<RuleCopy> copy;
+  // Some rule asked whether the sender's address is its own, and it has not proved that.
+  bool unproven_sender = false;
 };
 RuleOutcome evaluate_rules(const Rules& rules, const RuleInput& input);
 
@@ -57,6 +59,7 @@ struct FilterDecision {
   // Made only if the frame is accepted or redirected: the rules' and the capability's.
   std::array<RuleCopy, 2> copies{};
   std::size_t copy_count = 0;
+  bool unproven_sender = false;  // only said of a drop
 
   bool passes() const { return verdict == Verdict::Accept || verdict == Verdict::SuperAccept; }
 };

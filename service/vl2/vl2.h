@@ -42,31 +42,76 @@ struct LocalSettings {
       managed_within;  // non-empty: managed addresses and routes only inside these
 };
 
-// What the rest of the world needs to know of a joined network. Addresses and routes are those that
-// the local settings admit (vl2 11).
+// A route as the stack installs it (vl2 11).
+struct EffectiveRoute {
+  IpPrefix target;   // host bits cleared
+  IpAddress via;     // none: on-link
+  IpAddress source;  // of our addresses the nearest to the target
+  bool operator==(const EffectiveRoute&) const = default;
+};
+
+// What a network asks of the stack once its configuration and the local settings have had their
+// say: to be carried out as it is, nothing is left to decide (vl2 11).
+struct EffectiveSettings {
+  std::vector<IpPrefix> addresses;     // with the range that is on-link by them
+  std::vector<EffectiveRoute> routes;  // default routes, too; none that an address implies
+  std::string dns_domain;              // empty: no name is looked up there
+  std::vector<IpAddress> dns_servers;  // in order
+  bool operator==(const EffectiveSettings&) const = default;
+};
+
+// What the rest of the world needs to know of a joined network. Addresses, routes and DNS are those
+// that the local settings admit (vl2 11).
 struct NetworkInfo {
   NetworkId id;
   NetworkStatus status = NetworkStatus::RequestingConfiguration;
+  std::string reason;  // one sentence for people: why the status is not OK and what to do; else ""
   std::string name;
   bool is_private = true;  // before a configuration is known, too
   MacAddress mac;
   unsigned mtu = 2800;
   bool broadcast = false, bridge = false;
   std::uint64_t revision = 0;
+  std::string authentication_url;  // of AUTHENTICATION_REQUIRED, when the controller named one
   std::vector<IpPrefix> addresses;
-  std::vector<ManagedRoute> routes;
+  std::vector<ManagedRoute> routes;  // as the controller wrote them
   std::string dns_domain;
   std::vector<IpAddress> dns_servers;
+  EffectiveSettings effective;
   std::vector<MulticastGroup> subscriptions;
   bool operator==(const NetworkInfo&) const = default;
 };
 
-// Every frame or credential that is refused raises exactly one.
+// What became of frames and credentials: each that is refused raises exactly one of the reasons.
 struct Counters {
-  std::uint64_t frames_in = 0, frames_out = 0;
-  std::uint64_t not_joined = 0, no_certificate = 0, filtered_in = 0, filtered_out = 0, bad_mac = 0,
-                bad_signature = 0, stale_credential = 0, malformed = 0, no_config = 0,
-                rate_limited = 0, bad_chunk = 0, too_big = 0;
+  std::uint64_t frames_in = 0;   // handed to the interface
+  std::uint64_t frames_out = 0;  // of the interface, sent to somebody
+  // ---- frames refused, in either direction
+  std::uint64_t not_joined = 0;      // of a network we are not in
+  std::uint64_t no_config = 0;       // before there was a configuration
+  std::uint64_t access_denied = 0;   // after the controller has shut us out
+  std::uint64_t no_certificate = 0;  // the other node has shown none that agrees with ours (yet)
+  std::uint64_t revoked = 0;         // ... or one that was revoked
+  std::uint64_t filtered_in = 0;     // by the rules
+  std::uint64_t filtered_out = 0;
+  std::uint64_t not_owned = 0;     // by rules that ask whether the sender's address is its own
+  std::uint64_t bad_mac = 0;       // a MAC that is not the sender's, or a destination not ours
+  std::uint64_t no_multicast = 0;  // multicast or broadcast is off in this network
+  std::uint64_t malformed = 0;     // frames and other packets
+  std::uint64_t too_big = 0;
+  // Of those counted under no_config, no_certificate and revoked: looked at again, because what was
+  // missing came within five seconds.
+  std::uint64_t late = 0;
+  // ---- credentials refused
+  std::uint64_t bad_credential = 0;    // forged, or not the controller's
+  std::uint64_t stale_credential = 0;  // superseded or revoked
+  std::uint64_t rate_limited = 0;      // packets of credentials not looked at
+  // ---- configurations refused
+  std::uint64_t bad_signature = 0;  // chunks
+  std::uint64_t bad_chunk = 0;      // unsigned ones from others than the controller, or for others
+  std::uint64_t stale_config = 0;   // older than the one held
+
+  Counters& operator+=(const Counters& other);
 };
 
 // Answers NETWORK_CONFIG_REQUEST; implemented by controller/.
@@ -121,7 +166,9 @@ class Vl2 final : public vl1::UpperLayer {
 
   void on_deadline(Now now, Outbox& out);
   Time next_deadline() const;
-  const Counters& counters() const;
+  // Of one joined network; those of packets that belong to none are in the total only.
+  std::optional<Counters> counters(NetworkId network) const;
+  Counters counters() const;
 
  private:
   class Engine;

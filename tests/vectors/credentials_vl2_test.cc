@@ -24,6 +24,7 @@ std::string text_of(Acceptance acceptance) {
     case Acceptance::Redundant:
       return "accepted_redundant";
     case Acceptance::Rejected:
+    case Acceptance::Forged:
       return "rejected";
     case Acceptance::SignerUnknown:
       return "signer unknown";

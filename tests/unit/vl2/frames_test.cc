@@ -92,7 +92,7 @@ class Frames : public ::testing::Test {
     return node_.receive(bob_, Verb::MulticastFrame, written(frame));
   }
   std::size_t delivered() const { return node_.out.frames().size(); }
-  const Counters& counters() { return node_.vl2().counters(); }
+  Counters counters() { return node_.vl2().counters(); }
 
   const Identity controller_ = sim::identity(0);
   const Identity alice_ = sim::identity(1);
@@ -274,7 +274,7 @@ TEST_F(Frames, to_a_group_pass_without_subscription_but_not_where_multicast_is_o
   configure(none);
   send_multicast(MacAddress(0x01005e000105));
   EXPECT_EQ(delivered(), 0U);
-  EXPECT_EQ(counters().filtered_in, 1U);
+  EXPECT_EQ(counters().no_multicast, 1U);
 }
 
 TEST_F(Frames, to_a_group_are_refused_with_unicast_destinations_and_foreign_sources) {
@@ -319,7 +319,7 @@ TEST_F(Frames, of_our_own_to_everybody_stay_here_where_broadcast_is_off) {
   configure(quiet);
   node_.vl2().on_frame(node_.now, network_, MacAddress::broadcast(), alices_, 0x0800, data_,
                        node_.out);
-  EXPECT_EQ(counters().filtered_out, 1U);
+  EXPECT_EQ(counters().no_multicast, 1U);
 }
 
 TEST_F(Frames, credentials_are_looked_at_once_a_second_and_sender) {
@@ -328,7 +328,7 @@ TEST_F(Frames, credentials_are_looked_at_once_a_second_and_sender) {
   forged.memberships = {membership(bob_, kTime)};
   forged.memberships[0].sign(bob_);
   EXPECT_EQ(show(bob_, forged), vl1::Verdict::Done);
-  EXPECT_EQ(counters().stale_credential, 1U);
+  EXPECT_EQ(counters().bad_credential, 1U);
   EXPECT_EQ(show_membership(), vl1::Verdict::Ignored);
   EXPECT_EQ(counters().rate_limited, 1U);
   node_.wait(std::chrono::seconds(1));
@@ -355,7 +355,7 @@ TEST_F(Frames, an_older_configuration_is_not_played_back_by_others) {
   const auto chunks = ConfigChunk::split(network_, old.write(), 77, controller_);
   node_.receive(bob_, Verb::NetworkConfig, chunks.at(0));
   EXPECT_EQ(node_.vl2().info(network_)->name, "");
-  EXPECT_EQ(counters().bad_chunk, 1U);
+  EXPECT_EQ(counters().stale_config, 1U);
   // The controller itself may: its clock may have been set back.
   const auto again = ConfigChunk::split(network_, old.write(), 78, controller_);
   node_.receive(controller_, Verb::NetworkConfig, again.at(0));
