@@ -44,6 +44,8 @@ inline constexpr Duration kAskAgain{5'000};  // while there is no answer
 // Ours: between two packets to a place that would take over from a live path to the same IP. Peers
 // with several sockets send from all of them, and each such question costs two packets.
 inline constexpr Duration kDisputePath{5'000};
+// Ours: the same once the older path has answered. Most peers have two ports, for good.
+inline constexpr Duration kSettledPath{600'000};
 inline constexpr Duration kConfirmPath{1'000};   // HELLOs to one unconfirmed path
 inline constexpr Duration kSilenceCap{140'000};  // silence counts at most so much against a path
 // The mapping towards the root that relays for us stays open (vl1-behaviour 3.1 allows 14-30 s):

@@ -250,10 +250,12 @@ void Dispatch::on_direct(Now now, const Opened& packet, Outbox& out) {
 // One path per remote IP and local socket, because a NAT with several mappings would make it flap.
 // But a node that was restarted speaks from a new port, and the old one counts as alive for a
 // while: both are asked, the old one first, and the new one takes over only if it alone answers.
+// When the old one did, the peer has two ports: that settles it, until the old one is in doubt.
 void Dispatch::dispute(Now now, Peer& peer, const PeerPath& twin, const PathKey& place,
                        Outbox& out) {
   const std::uint64_t key = core_.salted(place.hash() * 37 + peer.address().number());
-  if (!disputes_.enter(key, now.time, kDisputePath)) return;
+  const bool settled = twin.last_authentic > disputes_.last(key) && !twin.is_doubtful();
+  if (!disputes_.enter(key, now.time, settled ? kSettledPath : kDisputePath)) return;
   const PathKey old = twin.path->key;
   greeting_.probe(now, peer, old.socket, old.remote, Greeting::Probe::Light, out);
   greeting_.hello(now, peer, place.socket, place.remote, out);

@@ -60,6 +60,13 @@ class GateTable {
     return true;
   }
 
+  // When this key was let through; kLongAgo when that is not known (any more).
+  Time last(std::uint64_t key) const {
+    if (table_.empty()) return kLongAgo;
+    const Slot& slot = table_[key % slots_];
+    return on_collision == OnCollision::Share || slot.key == key ? slot.last : kLongAgo;
+  }
+
  private:
   struct Slot {
     std::uint64_t key = 0;

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "service/wire/packet.h"
 #include "tests/sim/sim_node.h"
 
@@ -181,6 +183,41 @@ TEST_F(PathLearning, garbage_is_counted_and_changes_nothing) {
   alice.send(bob, "all is well");
   world.net.run_for(seconds(1));
   EXPECT_THAT(bob.texts(), ::testing::Contains("all is well"));
+}
+
+// Genuine nodes have two ports, and keep up a path from each: their packets come from both for
+// good. Every one from the port that is not our path used to be taken for a restart, at the price
+// of two packets and their answers each time.
+TEST(TwoPorts, of_a_peer_are_told_from_a_restart_once_and_for_all) {
+  SimWorld world{52};
+  SimNode::Settings settings;
+  const IpAddress home = IpAddress::v4(0x09050501);
+  settings.sockets = {{home, 9993}, {home, 31573}};
+  SimNode& alice = world.add_node("alice", settings);
+  alice.start();
+  world.net.run_for(seconds(3));
+  SimNode& bob = world.add_joined("bob");
+  std::map<std::uint16_t, unsigned> from_port;
+  unsigned greetings = 0;
+  world.net.set_filter([&](const Endpoint& from, const Endpoint& to, ByteView bytes) {
+    const auto header = PacketHeader::read(bytes);
+    if (from.ip == home && to == bob.endpoint()) ++from_port[from.port];
+    if (from == bob.endpoint() && to.ip == home && header &&
+        header->suite() == Suite::Poly1305None && header->verb() == Verb::Hello) {
+      ++greetings;
+    }
+    return true;
+  });
+  alice.send(bob, "hello");
+  bob.send(alice, "hello");
+  world.net.run_for(seconds(30));
+  ASSERT_EQ(bob.path_to(alice), Via::Direct);
+  from_port.clear();
+  greetings = 0;
+  world.net.run_for(seconds(300));
+  ASSERT_GE(from_port[9993], 15U) << world.net.trace_text();
+  ASSERT_GE(from_port[31573], 15U) << world.net.trace_text();
+  EXPECT_LE(greetings, 6U) << "more than one a minute";
 }
 
 }  // namespace
