@@ -17,7 +17,7 @@ class BehindNats : public ::testing::Test {
     SimNode::Settings settings;
     settings.sockets = {{IpAddress::v4(inside), 9993}};
     SimNode& node = world.add_node(name, settings);
-    node.host().nat = &nat;
+    world.net.put_behind(node.host(), &nat);
     node.start();
     world.net.run_for(seconds(3));
     EXPECT_EQ(world.root().path_to(node), Via::Direct) << world.net.trace_text();

@@ -26,7 +26,7 @@ class SimNode::Runner final : public Participant {
       : node_(node), random_(seed), vl1_(std::move(config), random_, *node.upper_) {}
 
   void start(Now now, Outbox& out) override {
-    vl1_.set_local_endpoints(now, node_.host_.sockets, out);
+    vl1_.set_sockets(now, node_.bound_sockets(), out);
     vl1_.start(now, out);
   }
   void on_datagram(Now now, const Arrival& arrival, MutableBytes datagram, Outbox& out) override {
@@ -65,6 +65,7 @@ void SimNode::start() {
   config.identity = identity_;
   config.planet = settings_.planet;
   config.moons = settings_.moons;
+  config.settings = settings_.local_conf;
   config.classic_fragments = settings_.classic_fragments;
   for (const auto& [address, content] : cache_) config.cached_peers.push_back(content);
   auto runner = std::make_unique<Runner>(*this, std::move(config), net_.random().number());
@@ -88,8 +89,19 @@ void SimNode::save_peers() {
 }
 
 void SimNode::changed_sockets() {
-  net_.act(host_,
-           [&](Now now, Outbox& out) { vl1().set_local_endpoints(now, host_.sockets, out); });
+  net_.act(host_, [&](Now now, Outbox& out) { vl1().set_sockets(now, bound_sockets(), out); });
+}
+
+std::vector<vl1::BoundSocket> SimNode::bound_sockets() const {
+  std::vector<vl1::BoundSocket> all;
+  for (std::size_t i = 0; i < host_.sockets.size(); ++i) {
+    all.push_back({host_.socket_ids()[i], {host_.sockets[i]}});
+  }
+  return all;
+}
+
+void SimNode::resume() {
+  net_.act(host_, [&](Now now, Outbox& out) { vl1().on_resume(now, out); });
 }
 
 void SimNode::send(const SimNode& to, const std::string& text) {
@@ -113,22 +125,44 @@ std::vector<std::string> SimNode::texts_from(const SimNode& sender) const {
 }
 
 Via SimNode::path_to(const SimNode& other) const {
-  const Time now = net_.now().time;
+  const Time now = this->now().time;
   if (vl1().is_reachable(now, other.address())) return Via::Direct;
   const Address root = vl1().best_root(now);
   return root && vl1().is_reachable(now, root) ? Via::Relay : Via::Nothing;
 }
 
+std::optional<vl1::PathInfo> SimNode::preferred_path(const SimNode& other) const {
+  for (const vl1::PeerInfo& peer : vl1().peers(now().time)) {
+    if (peer.address != other.address()) continue;
+    for (const vl1::PathInfo& path : peer.paths) {
+      if (path.preferred) return path;
+    }
+  }
+  return std::nullopt;
+}
+
+std::vector<Endpoint> SimNode::paths(const SimNode& other) const {
+  std::vector<Endpoint> all;
+  for (const vl1::PeerInfo& peer : vl1().peers(now().time)) {
+    if (peer.address != other.address()) continue;
+    for (const vl1::PathInfo& path : peer.paths) all.push_back(path.remote);
+  }
+  return all;
+}
+
 vl1::Vl1& SimNode::vl1() { return runner_->vl1(); }
 const vl1::Vl1& SimNode::vl1() const { return runner_->vl1(); }
 
-SimWorld::SimWorld(std::uint64_t seed, unsigned roots) : net(seed) {
+SimWorld::SimWorld(std::uint64_t seed, unsigned roots, Families families) : net(seed) {
   std::vector<std::pair<Identity, std::vector<Endpoint>>> listed;
-  for (unsigned n = 0; n < roots; ++n) listed.push_back({identity(n), {address_of(n)}});
+  for (unsigned n = 0; n < roots; ++n) {
+    listed.push_back({identity(n), {address_of(n)}});
+    if (families == Families::Both) listed.back().second.push_back(address6_of(n));
+  }
   planet = planet_of(listed);
   for (unsigned n = 0; n < roots; ++n) {
     SimNode::Settings settings;
-    settings.sockets = {address_of(n)};
+    settings.sockets = listed[n].second;
     settings.planet = planet;
     const std::string name = roots == 1 ? "root" : "root" + std::to_string(n + 1);
     roots_.push_back(std::make_unique<SimNode>(net, name, listed[n].first, settings));
@@ -158,7 +192,39 @@ SimNode& SimWorld::add_joined(const std::string& name) {
   return node;
 }
 
+Nat& SimWorld::add_box(Nat::Kind kind, Nat* behind) {
+  const unsigned n = ++boxes_used_;
+  if (kind == Nat::Kind::Firewall) return net.add_nat(kind, IpAddress{}, behind);
+  if (behind == nullptr) return net.add_nat(kind, address_of(100 + n).ip);
+  return net.add_nat(kind, IpAddress::v4(0x64400000 + n), behind);  // 100.64.0.n, between boxes
+}
+
+SimNode& SimWorld::add_behind(const std::string& name, Nat& box, std::uint8_t host) {
+  return add_behind(name, box, std::vector<Endpoint>{{IpAddress::v4(0x0a000000U + host), 9993}});
+}
+
+SimNode& SimWorld::add_behind(const std::string& name, Nat& box, std::vector<Endpoint> sockets) {
+  SimNode::Settings settings;
+  settings.sockets = std::move(sockets);
+  SimNode& node = add_node(name, settings);
+  net.put_behind(node.host(), &box);
+  node.start();
+  // Roots validate one stranger per 2 s and /24: who shares a box greets a second time after 5 s.
+  net.run_until([&] { return root().path_to(node) == Via::Direct; }, Duration{6'000});
+  net.run_for(Duration{200});
+  return node;
+}
+
 Endpoint address_of(unsigned n) { return {IpAddress::v4(0x09000001 + (n << 8)), 9993}; }
+
+Endpoint address6_of(unsigned n) {
+  Bytes ip(16);
+  ip[0] = 0x2a;
+  ip[2] = static_cast<std::uint8_t>(n >> 8);
+  ip[3] = static_cast<std::uint8_t>(n);
+  ip[15] = 1;
+  return {IpAddress::v6(ip), 9993};
+}
 
 World planet_of(const std::vector<std::pair<Identity, std::vector<Endpoint>>>& roots) {
   std::vector<WorldRoot> listed;

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "service/wire/fragment.h"
 #include "service/wire/packet.h"
 
@@ -16,74 +14,82 @@ void stir(std::uint64_t& digest, ByteView bytes) {
   for (const std::uint8_t byte : bytes) digest = (digest ^ byte) * 1099511628211ULL;
 }
 
-std::string verb_text(std::uint8_t verb_byte) {
-  const auto verb = static_cast<Verb>(verb_byte & 0x1f);
-  return std::string(ztshim::name_of(verb));
+void stir(std::uint64_t& digest, std::uint64_t number) {
+  digest = (digest ^ number) * 1099511628211ULL;
+  digest ^= digest >> 32;
+}
+
+void stir(std::uint64_t& digest, const Endpoint& endpoint) {
+  stir(digest, endpoint.ip.bytes());
+  stir(digest, endpoint.port);
+}
+
+const char* text_of(Trace::Fate fate) {
+  switch (fate) {
+    case Trace::Fate::Sent:
+    case Trace::Fate::Count:
+      return "";
+    case Trace::Fate::Lost:
+      return " LOST";
+    case Trace::Fate::NobodyThere:
+      return " NOBODY";
+    case Trace::Fate::Expired:
+      return " TTL EXPIRED";
+    case Trace::Fate::Refused:
+      return " REFUSED";
+    case Trace::Fate::NoHairpin:
+      return " NO HAIRPIN";
+    case Trace::Fate::TooLarge:
+      return " TOO LARGE";
+    case Trace::Fate::Cut:
+      return " CUT";
+    case Trace::Fate::Asleep:
+      return " ASLEEP";
+    case Trace::Fate::Swallowed:
+      return " SWALLOWED";
+  }
+  return "";
 }
 
 }  // namespace
 
-void Trace::introduce(const std::string& name, const Identity& identity) {
-  parties_.insert_or_assign(identity.address(), std::pair(name, identity));
-}
-
 void Trace::datagram(Time when, const Endpoint& from, const Endpoint& to, ByteView bytes,
                      Fate fate) {
   ++datagrams_;
-  const std::string label = fmt::format("{} {} {} {}", when.time_since_epoch().count(), from.text(),
-                                        to.text(), static_cast<int>(fate));
-  stir(digest_, as_bytes(label));
-  stir(digest_, bytes);
-  keep({when, from, to, to_bytes(bytes), fate, {}});
+  record({when, from, to, {}, fate, false, {}}, bytes);
+}
+
+void Trace::ended(Time when, const Endpoint& from, const Endpoint& to, ByteView bytes, Fate fate) {
+  record({when, from, to, {}, fate, true, {}}, bytes);
 }
 
 void Trace::note(Time when, std::string text) {
-  keep({when, {}, {}, {}, Fate::Sent, std::move(text)});
+  record({when, {}, {}, {}, Fate::Sent, true, text}, as_bytes(text));
 }
 
-void Trace::keep(Line line) {
+void Trace::record(Line line, ByteView bytes) {
+  if (line.note.empty()) ++fates_.at(static_cast<std::size_t>(line.fate));
+  stir(digest_, static_cast<std::uint64_t>(line.when.time_since_epoch().count()));
+  stir(digest_, line.from);
+  stir(digest_, line.to);
+  stir(digest_, static_cast<std::uint64_t>(line.fate) << 1 | (line.is_end ? 1U : 0U));
+  stir(digest_, bytes);
+  line.bytes = to_bytes(bytes);
   lines_.push_back(std::move(line));
   if (lines_.size() > kKeptLines) lines_.pop_front();
 }
 
-std::string Trace::name_of(Address address) const {
-  const auto known = parties_.find(address);
-  return known == parties_.end() ? address.text() : known->second.first;
-}
-
 std::string Trace::describe(ByteView datagram) const {
-  switch (kind_of_datagram(datagram)) {
-    case DatagramKind::Nothing:
-    case DatagramKind::Beacon:
-      return "junk";
-    case DatagramKind::Fragment: {
-      const auto header = FragmentHeader::read(datagram);
-      return fmt::format("fragment {}/{} of {} for {} hops {}", header->number, header->total,
-                         header->packet.text(), name_of(header->destination), header->hops);
-    }
-    case DatagramKind::Packet:
-      break;
+  if (kind_of_datagram(datagram) == DatagramKind::Fragment) {
+    const auto header = FragmentHeader::read(datagram);
+    return fmt::format("fragment {}/{} of {} for {} hops {}", header->number, header->total,
+                       header->packet.text(), reader_.name_of(header->destination), header->hops);
   }
-  const auto header = PacketHeader::read(datagram);
-  std::string content = header->is_fragmented() ? "head" : "?";
-  const auto source = parties_.find(header->source);
-  const auto destination = parties_.find(header->destination);
-  if (source != parties_.end() && destination != parties_.end() && !header->is_fragmented()) {
-    const auto key = source->second.second.agree(destination->second.second);
-    Bytes copy = to_bytes(datagram);
-    if (key && PacketKeys(*key).open(copy)) {
-      content = verb_text(copy[kVerbOffset]);
-      const bool names_another = content == "OK" || content == "ERROR";
-      if (names_another && copy.size() > kPacketHeaderSize) {
-        content += "(" + verb_text(copy[kPacketHeaderSize]) + ")";
-      }
-    } else {
-      content = "not authentic";
-    }
-  }
-  return fmt::format("{} -> {} suite {} hops {} {} id {}", name_of(header->source),
-                     name_of(header->destination), static_cast<int>(header->suite()),
-                     header->hops(), content, header->id.text());
+  const auto packet = reader_.read(datagram);
+  if (!packet) return "junk";
+  return fmt::format("{} -> {} suite {} hops {} {} id {}", reader_.name_of(packet->source),
+                     reader_.name_of(packet->destination), packet->suite, packet->hops,
+                     packet->verb_text(), PacketHeader::read(datagram)->id.text());
 }
 
 std::string Trace::text(std::uint64_t seed) const {
@@ -94,9 +100,9 @@ std::string Trace::text(std::uint64_t seed) const {
       all += fmt::format("{:>10} ms  {}\n", ms, line.note);
       continue;
     }
-    const char* fate = line.fate == Fate::Sent ? "" : line.fate == Fate::Lost ? " LOST" : " NOBODY";
-    all += fmt::format("{:>10} ms  {} => {}  {} ({} bytes){}\n", ms, line.from.text(),
-                       line.to.text(), describe(line.bytes), line.bytes.size(), fate);
+    all += fmt::format("{:>10} ms  {}{} => {}  {} ({} bytes){}\n", ms,
+                       line.is_end ? "end of: " : "", line.from.text(), line.to.text(),
+                       describe(line.bytes), line.bytes.size(), text_of(line.fate));
   }
   return all;
 }
