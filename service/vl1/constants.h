@@ -134,5 +134,10 @@ inline constexpr std::size_t kSurfaceEntries = 128;  // ours: reporters whose wo
 // Replies come within a round trip; controllers may think for some seconds. Notes: at least 30 s.
 inline constexpr Duration kExpectedReplyTime{60'000};
 inline constexpr std::size_t kCachedAddresses = 16;  // per record of the peer cache; ours
+// Ours. Peers of an earlier run that are greeted at the start; the others when they are wanted, or
+// when a packet of theirs comes. A root greets all it knew: they would not notice its restart.
+inline constexpr std::size_t kGreetedAtStart = 256;
+// Ours. Records kept in memory of peers that were forgotten, at some 200 bytes each.
+inline constexpr std::size_t kArchivedPeers = 10'000;
 
 }  // namespace ztshim::vl1

@@ -6,6 +6,7 @@
 #include "service/vl1/expected_replies.h"
 #include "service/vl1/local_sockets.h"
 #include "service/vl1/path_selection.h"
+#include "service/vl1/peer_cache.h"
 #include "service/vl1/physical_rules.h"
 #include "service/vl1/roots.h"
 #include "service/vl1/surface.h"
@@ -54,8 +55,9 @@ struct Core {
   Lookups lookups;
   OutgoingQueue outgoing;
   IncomingQueue incoming;
-  std::vector<Address> always_contact;
-  std::uint64_t salt;  // for hashes of what strangers choose
+  PeerArchive archive;
+  std::vector<Address> always_contact;  // sorted
+  std::uint64_t salt;                   // for hashes of what strangers choose
 
   // What happened while a packet was handled and is followed up when that is done (Engine::settle),
   // so that no handler runs inside another.

@@ -6,6 +6,7 @@
 #include "service/wire/compression.h"
 #include "service/wire/messages/error.h"
 #include "service/wire/messages/ok.h"
+#include "service/wire/trusted_path.h"
 
 namespace ztshim::vl1 {
 namespace {
@@ -42,7 +43,10 @@ void Dispatch::on_packet(Now now, const Arrival& arrival, MutableBytes packet, O
   }
   Peer* peer = core_.topology.find(header->source);
   if (peer == nullptr) return exchange_.hold(now, header->source, arrival, packet, out);
-  if (!peer->keys.open(packet)) {
+  const bool believed = header->suite() == Suite::None
+                            ? core_.rules.trusts(trusted_path_of(packet), arrival.remote.ip)
+                            : peer->keys.open(packet);
+  if (!believed) {
     ++core_.counters.not_authentic;
     return;
   }

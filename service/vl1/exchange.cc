@@ -18,6 +18,7 @@ std::optional<PacketId> Exchange::send(Now now, Address to, Verb verb, ByteView 
   if (to == core_.self.address() || to.is_reserved()) return std::nullopt;
   if (kPacketHeaderSize + head.size() + body.size() > kMaxSendablePacketSize) return std::nullopt;
   Peer* peer = core_.topology.find(to);
+  if (peer != nullptr) try_memorized(now, *peer, out);
   if (peer != nullptr && sender_.route_to(*peer, now.time) != nullptr) {
     sender_.begin(to, verb).bytes(head).bytes(body);
     return sender_.send_best(now, *peer, compress ? Sender::Compress::Try : Sender::Compress::No,
@@ -30,10 +31,34 @@ std::optional<PacketId> Exchange::send(Now now, Address to, Verb verb, ByteView 
   return std::nullopt;
 }
 
+// Places the operator named are tried, one at a time, when something must go out and there is no
+// direct path (vl1-behaviour 7.4).
+void Exchange::try_memorized(Now now, Peer& peer, Outbox& out) {
+  const std::vector<Endpoint>* hints = core_.rules.hints_for(peer.address());
+  if (hints == nullptr || now.time - peer.last_memorized < kMemorized) return;
+  if (best_path(peer, now.time) != nullptr) return;
+  peer.last_memorized = now.time;
+  const Endpoint& place = (*hints)[core_.random.below(hints->size())];
+  if (core_.may_be_path(peer.address(), place)) greeting_.hello(now, peer, kAnySocket, place, out);
+}
+
 void Exchange::look_up(Now now, Address address, AskedBy by, Outbox& out) {
   if (address.is_reserved() || address == core_.self.address()) return;
   if (core_.topology.find(address) != nullptr) return;
+  if (const auto cached = core_.archive.take(address)) return restore(now, *cached, out);
   if (core_.lookups.want(address, by, now.time)) ask(now, address, out);
+}
+
+void Exchange::restore(Now now, const CachedPeer& cached, Outbox& out) {
+  if (core_.topology.find(cached.identity.address()) != nullptr) return;
+  Peer* peer = core_.add_peer(cached.identity, now.time);
+  if (peer == nullptr) return;
+  peer->protocol = cached.protocol;
+  peer->version = cached.version;
+  for (const Endpoint& address : cached.addresses) {
+    if (!core_.may_be_path(peer->address(), address)) continue;
+    greeting_.hello(now, *peer, kAnySocket, address, out);
+  }
 }
 
 void Exchange::ask(Now now, Address address, Outbox& out) {
@@ -104,6 +129,7 @@ void Exchange::retry(Now now, Outbox& out) {
   if (core_.outgoing.empty()) return;
   for (OutgoingQueue::Packet& packet : core_.outgoing.take(now.time)) {
     Peer* peer = core_.topology.find(packet.to);
+    if (peer != nullptr) try_memorized(now, *peer, out);
     if (peer == nullptr || sender_.route_to(*peer, now.time) == nullptr) {
       core_.outgoing.push(std::move(packet));
       continue;

@@ -3,17 +3,21 @@
 #pragma once
 
 #include "service/vl1/core.h"
+#include "service/vl1/greeting.h"
 #include "service/vl1/sender.h"
 
 namespace ztshim::vl1 {
 
 class Exchange {
  public:
-  Exchange(Core& core, Sender& sender) : core_(core), sender_(sender) {}
+  Exchange(Core& core, Sender& sender, Greeting& greeting)
+      : core_(core), sender_(sender), greeting_(greeting) {}
 
   // Sends this payload to `to`: at once when there is a way, or within kQueueTime when one opens.
   std::optional<PacketId> send(Now now, Address to, Verb verb, ByteView head, ByteView body,
                                bool compress, Outbox& out);
+  // A peer of earlier makes itself known again when it answers from where it was.
+  void restore(Now now, const CachedPeer& cached, Outbox& out);
   // Wants to know an identity, for us or because a stranger made us.
   void look_up(Now now, Address address, AskedBy by, Outbox& out);
   // Keeps a packet until its sender's identity is known.
@@ -32,9 +36,11 @@ class Exchange {
 
  private:
   void ask(Now now, Address address, Outbox& out);
+  void try_memorized(Now now, Peer& peer, Outbox& out);
 
   Core& core_;
   Sender& sender_;
+  Greeting& greeting_;
 };
 
 }  // namespace ztshim::vl1

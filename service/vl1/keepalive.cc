@@ -188,7 +188,10 @@ void Keepalive::check_contacts(Now now, Outbox& out) {
 // restart, that is where to look for it first.
 void Keepalive::drop_expired_paths(Peer& peer, Time now, Outbox& out) {
   if (peer.paths.empty()) return;
-  if (!has_path(peer, now)) store_peer(peer, out);
+  if (!has_path(peer, now)) {
+    store_peer(peer, out);
+    if (peer.protocol != 0) core_.archive.put(CachedPeer::of(peer));
+  }
   core_.topology.drop_expired_paths(peer, now);
 }
 
@@ -205,7 +208,7 @@ void Keepalive::forget(Peer& peer) {
 
 bool Keepalive::is_contact(Address address) const {
   const auto& all = core_.always_contact;
-  return std::find(all.begin(), all.end(), address) != all.end() || core_.roots.is_seed(address);
+  return std::binary_search(all.begin(), all.end(), address) || core_.roots.is_seed(address);
 }
 
 Time Keepalive::next_deadline(const Peer& peer, Time now) const {

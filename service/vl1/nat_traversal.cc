@@ -55,16 +55,17 @@ bool NatTraversal::on_push(Now now, Peer& from, ByteView payload, Outbox& out) {
   for (const PushedPath& pushed : push->paths) {
     const Endpoint& place = pushed.endpoint;
     if ((pushed.flags & PushedPath::kForget) != 0) continue;
-    if (!core_.may_be_path(from.address(), place)) continue;
-    if (tried[{scope_of(place.ip), place.ip.family()}]++ >= kPushPerScope) continue;
-    if ((pushed.flags & PushedPath::kClusterRedirect) != 0) {
-      greeting_.hello(now, from, kAnySocket, place, out);
-      continue;
-    }
+    const bool redirect = (pushed.flags & PushedPath::kClusterRedirect) != 0;
     const bool known = std::any_of(from.paths.begin(), from.paths.end(), [&](const PeerPath& p) {
       return p.is_usable(now.time) && p.path->key.remote == place;
     });
-    if (!known) greeting_.probe(now, from, kAnySocket, place, Greeting::Probe::Light, out);
+    if (known && !redirect) continue;
+    if (!core_.may_be_path(from.address(), place)) continue;
+    if (tried[{scope_of(place.ip), place.ip.family()}]++ >= kPushPerScope) continue;
+    // A redirect is a hint like the others here: the place becomes a path when it has answered, and
+    // pushes no other aside. No genuine node sends it (docs/vl1-conformance.md).
+    greeting_.probe(now, from, kAnySocket, place,
+                    redirect ? Greeting::Probe::Full : Greeting::Probe::Light, out);
   }
   return true;
 }

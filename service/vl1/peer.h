@@ -44,6 +44,7 @@ struct Peer {
   Time last_trust = kLongAgo;
   Time last_full_hello = kLongAgo;  // of the scheduled ones
   Time last_attempt = kLongAgo;     // to reach it without having a path (roots, always-contact)
+  Time last_memorized = kLongAgo;   // when a place the operator named was tried
   Time last_push = kLongAgo;        // of PUSH_DIRECT_PATHS to it
   Time last_question = kLongAgo;    // to this root: ECHO or HELLO, to see whether it answers
   Time asked_since = kNever;        // the oldest question to this root that it left unanswered

@@ -41,6 +41,23 @@ std::optional<CachedPeer> CachedPeer::parse(ByteView content) {
   return cached;
 }
 
+void PeerArchive::put(const CachedPeer& peer) {
+  const Address address = peer.identity.address();
+  if (records_.insert_or_assign(address, peer.bytes()).second) order_.push_back(address);
+  while (order_.size() > kArchivedPeers) {
+    records_.erase(order_.front());
+    order_.pop_front();
+  }
+}
+
+std::optional<CachedPeer> PeerArchive::take(Address address) {
+  const auto found = records_.find(address);
+  if (found == records_.end()) return std::nullopt;
+  const Bytes record = std::move(found->second);
+  records_.erase(found);
+  return CachedPeer::parse(record);
+}
+
 Bytes CachedPeer::bytes() const {
   Bytes content;
   Writer out(content);

@@ -4,7 +4,9 @@
 //   number of addresses (2)   addresses (1, 7 or 19 each)
 #pragma once
 
+#include <deque>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "common/bytes.h"
@@ -24,6 +26,19 @@ struct CachedPeer {
   // Nothing for another format or a damaged record.
   static std::optional<CachedPeer> parse(ByteView content);
   Bytes bytes() const;
+};
+
+// Records of peers that are not (or no longer) in memory, asked before any root is (vl1-behaviour
+// 4.2). Bounded: the one put in first is forgotten first.
+class PeerArchive {
+ public:
+  void put(const CachedPeer& peer);
+  std::optional<CachedPeer> take(Address address);
+  std::size_t size() const { return records_.size(); }
+
+ private:
+  std::unordered_map<Address, Bytes> records_;
+  std::deque<Address> order_;  // may name records that are gone
 };
 
 }  // namespace ztshim::vl1

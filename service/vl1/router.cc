@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "common/reader.h"
 #include "service/wire/fragment.h"
 #include "service/wire/packet.h"
 
@@ -15,12 +16,32 @@ std::optional<MutableBytes> Router::route(Now now, const Arrival& arrival, Mutab
       return route_packet(now, arrival, datagram, out);
     case DatagramKind::Fragment:
       return route_fragment(now, arrival, datagram, out);
-    case DatagramKind::Nothing:
     case DatagramKind::Beacon:
+      on_beacon(now, arrival, datagram, out);
+      return std::nullopt;
+    case DatagramKind::Nothing:
       ++core_.counters.malformed;
       return std::nullopt;
   }
   return std::nullopt;
+}
+
+// Nodes before 1.0.4 announced themselves in their LAN; one we know hears that we are here
+// (vl1-packets 1). Anybody can send these 13 bytes, hence the gate.
+void Router::on_beacon(Now now, const Arrival& arrival, ByteView beacon, Outbox& out) {
+  constexpr std::size_t kSenderOffset = 8;
+  Reader in(beacon.subspan(kSenderOffset));
+  Peer* peer = core_.topology.find(Address::read(in));
+  if (peer == nullptr || !core_.may_be_path(peer->address(), arrival.remote)) {
+    ++core_.counters.malformed;
+    return;
+  }
+  if (!beacons_.enter(now.time, kBeaconGate)) {
+    ++core_.counters.rate_limited;
+    return;
+  }
+  sender_.begin(peer->address(), Verb::Nop);
+  sender_.send_back(now, *peer, arrival, Sender::Compress::No, out);
 }
 
 std::optional<MutableBytes> Router::route_packet(Now now, const Arrival& arrival,

@@ -4,6 +4,7 @@
 #include "service/wire/fragment.h"
 #include "service/wire/messages/error.h"
 #include "service/wire/messages/ok.h"
+#include "service/wire/trusted_path.h"
 
 namespace ztshim::vl1 {
 
@@ -28,13 +29,13 @@ Writer Sender::begin_error(Address to, Verb in_re_verb, PacketId in_re, ErrorCod
 std::optional<PacketId> Sender::send_to(Now now, Peer& peer, LocalSocket socket,
                                         const Endpoint& remote, Compress compress, Outbox& out) {
   const PathKey to(socket, remote);
-  return finish(now, peer, peer.suite(), to, core_.topology.find_path(to), compress, out);
+  return finish(now, peer, {peer.suite()}, to, core_.topology.find_path(to), compress, out);
 }
 
 std::optional<PacketId> Sender::send_best(Now now, Peer& peer, Compress compress, Outbox& out) {
   Path* path = route_to(peer, now.time);
   if (path == nullptr) return std::nullopt;
-  return finish(now, peer, peer.suite(), path->key, path, compress, out);
+  return finish(now, peer, seal_for(peer, path->key), path->key, path, compress, out);
 }
 
 std::optional<PacketId> Sender::send_hello(Now now, Peer& peer, LocalSocket socket,
@@ -42,12 +43,19 @@ std::optional<PacketId> Sender::send_hello(Now now, Peer& peer, LocalSocket sock
   // The tail is masked before the seal is put on everything (vl1-crypto 5.5).
   if (const auto tail = Hello::tail_offset(packet_)) peer.keys.crypt_hello_tail(packet_, *tail);
   const PathKey to(socket, remote);
-  return finish(now, peer, Suite::Poly1305None, to, core_.topology.find_path(to), Compress::No,
-                out);
+  return finish(now, peer, {choose_suite(false, false)}, to, core_.topology.find_path(to),
+                Compress::No, out);
 }
 
 void Sender::send_sealed_with(const PacketKeys& keys, const Arrival& arrival, Outbox& out) {
-  seal_and_write(keys, Suite::Poly1305Salsa2012, PathKey(arrival), true, out);
+  seal_and_write(keys, {choose_suite(true, false)}, PathKey(arrival), true, out);
+}
+
+// Unprotected only straight to the peer: whom a relay passes it to may not share our trust.
+Sender::Seal Sender::seal_for(Peer& peer, const PathKey& to) const {
+  const std::uint64_t trusted = core_.rules.trusted_path_to(to.remote.ip);
+  if (trusted == 0 || Topology::entry_of(peer, to) == nullptr) return {peer.suite()};
+  return {Suite::None, trusted};
 }
 
 Path* Sender::route_to(Peer& peer, Time now) const {
@@ -62,14 +70,14 @@ Path* Sender::route_to(Peer& peer, Time now) const {
   return expired == nullptr ? nullptr : expired->path;
 }
 
-std::optional<PacketId> Sender::finish(Now now, Peer& peer, Suite suite, const PathKey& to,
+std::optional<PacketId> Sender::finish(Now now, Peer& peer, Seal seal, const PathKey& to,
                                        Path* path, Compress compress, Outbox& out) {
   if (compress == Compress::Try) compress_packet(packet_);
   const Verb verb = static_cast<Verb>(packet_[kVerbOffset] & 0x1f);
   // The dedicated root servers (protocol 11) relay fragments but do not put their own together.
   const bool reads_fragments =
       peer.protocol >= kSivProtocol || !core_.roots.contains(peer.address());
-  const auto id = seal_and_write(peer.keys, suite, to, reads_fragments, out);
+  const auto id = seal_and_write(peer.keys, seal, to, reads_fragments, out);
   if (!id) return std::nullopt;
   if (path != nullptr) path->last_send = now.time;
   if (ExpectedReplies::may_be_answered(verb)) {
@@ -78,16 +86,19 @@ std::optional<PacketId> Sender::finish(Now now, Peer& peer, Suite suite, const P
   return id;
 }
 
-std::optional<PacketId> Sender::seal_and_write(const PacketKeys& keys, Suite suite,
-                                               const PathKey& to, bool reads_fragments,
-                                               Outbox& out) {
+std::optional<PacketId> Sender::seal_and_write(const PacketKeys& keys, Seal seal, const PathKey& to,
+                                               bool reads_fragments, Outbox& out) {
   if (packet_.size() > kMaxSendablePacketSize) return std::nullopt;
-  const auto plan =
-      FragmentPlan::make(packet_.size(), reads_fragments ? kUdpPayload : kUdpRead, core_.division);
+  const std::size_t limit = reads_fragments ? core_.rules.mtu_for(to.remote.ip) : kUdpRead;
+  const auto plan = FragmentPlan::make(packet_.size(), limit, core_.division);
   if (!plan || (plan->is_fragmented() && !reads_fragments)) return std::nullopt;
 
   if (plan->is_fragmented()) set_fragmented(packet_);
-  keys.seal(packet_, suite);
+  if (seal.suite == Suite::None) {
+    mark_trusted_path(packet_, seal.trusted_path);
+  } else {
+    keys.seal(packet_, seal.suite);
+  }
   for (unsigned n = 0; n < plan->count(); ++n) {
     out.write_datagram(to.socket, to.remote,
                        [&](Writer& writer) { plan->write_datagram(writer, packet_, n); });

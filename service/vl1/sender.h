@@ -41,9 +41,15 @@ class Sender {
   Path* route_to(Peer& peer, Time now) const;
 
  private:
-  std::optional<PacketId> finish(Now now, Peer& peer, Suite suite, const PathKey& to, Path* path,
+  // How a packet is sealed: by a suite, or not at all under a trusted path's number.
+  struct Seal {
+    Suite suite = Suite::Poly1305None;
+    std::uint64_t trusted_path = 0;
+  };
+  Seal seal_for(Peer& peer, const PathKey& to) const;
+  std::optional<PacketId> finish(Now now, Peer& peer, Seal seal, const PathKey& to, Path* path,
                                  Compress compress, Outbox& out);
-  std::optional<PacketId> seal_and_write(const PacketKeys& keys, Suite suite, const PathKey& to,
+  std::optional<PacketId> seal_and_write(const PacketKeys& keys, Seal seal, const PathKey& to,
                                          bool reads_fragments, Outbox& out);
 
   Core& core_;

@@ -28,23 +28,25 @@ class Vl1::Engine {
 
   void start(Now now, Outbox& out) {
     started_ = true;
-    greet_cached_peers(now, out);
-    keepalive.greet_roots(now, out);
-    settle(now, out);
+    run(now, out, [&] {
+      recall_cached_peers(now, out);
+      keepalive.greet_roots(now, out);
+    });
   }
 
   void on_datagram(Now now, const Arrival& arrival, MutableBytes datagram, Outbox& out) {
     ++core.counters.datagrams_in;
-    if (const auto packet = router.route(now, arrival, datagram, out)) {
-      dispatch.on_packet(now, arrival, *packet, out);
-      settle(now, out);
-    }
+    run(now, out, [&] {
+      const auto packet = router.route(now, arrival, datagram, out);
+      if (packet) dispatch.on_packet(now, arrival, *packet, out);
+    });
   }
 
   void on_deadline(Now now, Outbox& out) {
-    keepalive.on_deadline(now, out);
-    if (exchange.on_deadline(now, out)) keepalive.question_best_root(now, out);
-    settle(now, out);
+    run(now, out, [&] {
+      keepalive.on_deadline(now, out);
+      if (exchange.on_deadline(now, out)) keepalive.question_best_root(now, out);
+    });
   }
 
   void set_sockets(Now now, std::vector<BoundSocket> sockets, Outbox& out) {
@@ -64,25 +66,46 @@ class Vl1::Engine {
   bool offer(Now now, const World& world, Outbox& out) {
     const bool accepted = world.type == WorldType::Planet ? core.roots.offer_planet(world)
                                                           : core.roots.hold_moon(world);
-    if (accepted) {
-      greeting.store_world(world, out);
+    if (!accepted) return false;
+    run(now, out, [&] {
+      Greeting::store_world(world, out);
       core.roots_changed = started_;
-      settle(now, out);
-    }
-    return accepted;
+    });
+    return true;
   }
 
   void deorbit(Now now, std::uint64_t moon, Outbox& out) {
-    core.roots.drop_moon(moon);
-    out.store({StoredKind::Moon, moon, 0, true, {}});
-    core.roots_changed = started_;
-    settle(now, out);
+    run(now, out, [&] {
+      core.roots.drop_moon(moon);
+      out.store({StoredKind::Moon, moon, 0, true, {}});
+      core.roots_changed = started_;
+    });
+  }
+
+  void look_up(Now now, Address address, Outbox& out) {
+    run(now, out, [&] { exchange.look_up(now, address, AskedBy::Us, out); });
   }
 
   std::optional<PacketId> send(Now now, Address to, Verb verb, ByteView head, ByteView body,
                                bool compress, Outbox& out) {
-    path_watch.on_send(now, to, out);
-    return exchange.send(now, to, verb, head, body, compress, out);
+    std::optional<PacketId> id;
+    run(now, out, [&] {
+      path_watch.on_send(now, to, out);
+      id = exchange.send(now, to, verb, head, body, compress, out);
+    });
+    return id;
+  }
+
+ private:
+  // The upper layer may call while one of the above is under way: what its call leaves to follow up
+  // is then the outer one's business.
+  template <typename Work>
+  void run(Now now, Outbox& out, Work work) {
+    if (running_) return work();
+    running_ = true;
+    work();
+    settle(now, out);
+    running_ = false;
   }
 
   // Follows up on what was noted while a packet was handled, until nothing new comes of it: packets
@@ -101,7 +124,6 @@ class Vl1::Engine {
     }
   }
 
- private:
   // Whatever waited for this identity goes on.
   void release(Now now, Address address, Outbox& out) {
     core.lookups.answered(address);
@@ -113,35 +135,36 @@ class Vl1::Engine {
   }
 
   // Peers of an earlier run are not reachable until they answer from where they were last.
-  void greet_cached_peers(Now now, Outbox& out) {
+  void recall_cached_peers(Now now, Outbox& out) {
+    std::size_t greeted = 0;
     for (const Bytes& content : std::exchange(cached_peers_, {})) {
       const auto cached = CachedPeer::parse(content);
       if (!cached) continue;
-      Peer* peer = core.add_peer(cached->identity, now.time);
-      if (peer == nullptr) continue;
-      peer->protocol = cached->protocol;
-      peer->version = cached->version;
-      for (const Endpoint& address : cached->addresses) {
-        if (core.may_be_path(peer->address(), address)) {
-          greeting.hello(now, *peer, kAnySocket, address, out);
-        }
+      const bool at_once = core.roots.contains_self() || greeted < kGreetedAtStart ||
+                           core.roots.contains(cached->identity.address());
+      if (!at_once) {
+        core.archive.put(*cached);
+        continue;
       }
+      exchange.restore(now, *cached, out);
+      ++greeted;
     }
   }
 
   std::vector<Bytes> cached_peers_;
   bool started_ = false;
+  bool running_ = false;
 
  public:
   Core core;
   Sender sender{core};
   Greeting greeting{core, sender};
-  Exchange exchange{core, sender};
+  Exchange exchange{core, sender, greeting};
   NatTraversal nat{core, sender, greeting};
   Keepalive keepalive{core, greeting, exchange};
   PathWatch path_watch{core, greeting, keepalive};
   Dispatch dispatch{core, sender, greeting, exchange, nat, keepalive, path_watch};
-  Router router{core, nat};
+  Router router{core, sender, nat};
   Roaming roaming{core, greeting, keepalive};
 };
 
@@ -234,7 +257,7 @@ const Identity* Vl1::identity_of(Address address) const {
 }
 
 void Vl1::request_identity(Now now, Address address, Outbox& out) {
-  engine_->exchange.look_up(now, address, AskedBy::Us, out);
+  engine_->look_up(now, address, out);
 }
 
 bool Vl1::is_root() const { return engine_->core.roots.contains_self(); }
@@ -270,6 +293,7 @@ int Vl1::latency_ms(Address address) const {
 }
 
 void Vl1::set_always_contact(std::vector<Address> addresses) {
+  std::sort(addresses.begin(), addresses.end());
   if (addresses == engine_->core.always_contact) return;
   engine_->core.always_contact = std::move(addresses);
   engine_->keepalive.contacts_changed();

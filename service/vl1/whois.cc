@@ -10,37 +10,53 @@ bool Lookups::want(Address address, AskedBy by, Time now) {
   auto found = wanted_.find(address);
   if (found == wanted_.end()) {
     if (wanted_.size() >= kLookups) due(now);  // makes room by forgetting
-    const auto strangers =
-        static_cast<std::size_t>(std::count_if(wanted_.begin(), wanted_.end(), [](const auto& w) {
-          return w.second.by == AskedBy::Stranger;
-        }));
     if (wanted_.size() >= kLookups) return false;
-    if (by == AskedBy::Stranger && strangers >= kLookupsForStrangers) return false;
+    if (by == AskedBy::Stranger && for_strangers_ >= kLookupsForStrangers) return false;
     found = wanted_.emplace(address, Lookup{}).first;
     found->second.by = by;
+    if (by == AskedBy::Stranger) ++for_strangers_;
   }
   Lookup& lookup = found->second;
-  if (by == AskedBy::Us) lookup.by = by;
+  if (by == AskedBy::Us && lookup.by == AskedBy::Stranger) {
+    lookup.by = by;
+    --for_strangers_;
+  }
   lookup.until = now + kQueueTime;
   if (now - lookup.asked < kWhoisRetry) return false;
   lookup.asked = now;
+  deadline_ = std::min(deadline_, now + kWhoisRetry);
   return true;
+}
+
+void Lookups::answered(Address address) {
+  const auto found = wanted_.find(address);
+  if (found != wanted_.end()) forget(found);
+}
+
+Lookups::Table::iterator Lookups::forget(Table::iterator lookup) {
+  if (lookup->second.by == AskedBy::Stranger) --for_strangers_;
+  const auto next = wanted_.erase(lookup);
+  if (wanted_.empty()) deadline_ = kNever;
+  return next;
 }
 
 std::vector<Address> Lookups::due(Time now) {
   std::vector<Address> ask;
+  Time next = kNever;
   for (auto it = wanted_.begin(); it != wanted_.end();) {
     Lookup& lookup = it->second;
     if (now >= lookup.until) {
-      it = wanted_.erase(it);
+      it = forget(it);
       continue;
     }
     if (now - lookup.asked >= kWhoisRetry) {
       lookup.asked = now;
       ask.push_back(it->first);
     }
+    next = std::min({next, lookup.asked + kWhoisRetry, lookup.until});
     ++it;
   }
+  deadline_ = next;
   std::sort(ask.begin(), ask.end());  // the same order in every run
   return ask;
 }
@@ -48,14 +64,6 @@ std::vector<Address> Lookups::due(Time now) {
 std::vector<Address> Lookups::all(Time now) {
   for (auto& [address, lookup] : wanted_) lookup.asked = kLongAgo;
   return due(now);
-}
-
-Time Lookups::deadline() const {
-  Time next = kNever;
-  for (const auto& [address, lookup] : wanted_) {
-    next = std::min({next, lookup.asked + kWhoisRetry, lookup.until});
-  }
-  return next;
 }
 
 bool OutgoingQueue::push(Packet packet) {

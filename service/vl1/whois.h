@@ -23,13 +23,14 @@ class Lookups {
   // Wants the identity of `address` for the next kQueueTime. True when it should be asked for now:
   // it was not within kWhoisRetry. False also when there are too many lookups already.
   bool want(Address address, AskedBy by, Time now);
-  void answered(Address address) { wanted_.erase(address); }
+  void answered(Address address);
   bool is_wanted(Address address) const { return wanted_.contains(address); }
   // Who is to be asked for again at `now`; forgets those that nobody waits for any longer.
   std::vector<Address> due(Time now);
   // The same without regard to the retry time: the way to a root has just opened.
   std::vector<Address> all(Time now);
-  Time deadline() const;
+  // Asked after every datagram, hence remembered. May be early, never late.
+  Time deadline() const { return wanted_.empty() ? kNever : deadline_; }
   std::size_t size() const { return wanted_.size(); }
 
  private:
@@ -38,7 +39,12 @@ class Lookups {
     Time until = kLongAgo;
     AskedBy by = AskedBy::Us;
   };
-  std::unordered_map<Address, Lookup> wanted_;
+  using Table = std::unordered_map<Address, Lookup>;
+  Table::iterator forget(Table::iterator lookup);
+
+  Table wanted_;
+  std::size_t for_strangers_ = 0;
+  Time deadline_ = kNever;
 };
 
 // Packets of ours without a route, in the order of their age. The oldest is dropped when the queue

@@ -200,6 +200,8 @@ Result<Rule, ParseError> Rule::read(Reader& in) {
   Reader operand(field);
   rule.operand = read_operand(rule.type, operand);
   if (operand.failed()) return failure(ParseError::BadValue);
+  const ByteView surplus = operand.take(operand.remaining());
+  rule.surplus.assign(surplus.begin(), surplus.end());
   return rule;
 }
 
@@ -209,6 +211,7 @@ void Rule::write(Writer& out) const {
   const std::size_t length_at = out.size();
   out.be(std::uint8_t{0});
   write_operand(*this, out);
+  out.bytes(surplus);
   out.buffer()[length_at] = static_cast<std::uint8_t>(out.size() - length_at - 1);
 }
 

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/bytes.h"
 #include "common/endpoint.h"
 #include "common/reader.h"
 #include "common/result.h"
@@ -139,6 +140,10 @@ struct Rule {
   bool negated = false;  // NOT
   bool is_or = false;    // OR with what stands before, instead of AND
   RuleOperand operand{};
+  // What stands in the field behind the operand, and all of an unknown type's field. Without a
+  // meaning to us, but covered by the signature of a capability: it is written as it was read. (The
+  // reference drops it, and could not pass such a capability on.)
+  Bytes surplus{};
 
   bool is_action() const { return static_cast<std::uint8_t>(type) < 16; }
   // The operand, or a default one when the rule was put together wrongly; never throws.
@@ -150,7 +155,6 @@ struct Rule {
 
   // Reads one rule. A field longer than its type needs is tolerated, a shorter one is BadValue.
   static Result<Rule, ParseError> read(Reader& in);
-  // Unknown types are written without operand, as genuine nodes do when they check a signature.
   void write(Writer& out) const;
   bool operator==(const Rule&) const = default;
 };

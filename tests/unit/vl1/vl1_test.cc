@@ -6,151 +6,18 @@
 
 #include "common/log.h"
 #include "service/vl1/constants.h"
-#include "service/vl1/peer_cache.h"
 #include "service/wire/messages/error.h"
 #include "service/wire/messages/ok.h"
 #include "service/wire/messages/rendezvous.h"
 #include "service/wire/messages/whois.h"
-#include "tests/sim/sim_node.h"
 #include "tests/unit/vl1/allocation_count.h"
+#include "tests/unit/vl1/vl1_fixture.h"
 
 namespace ztshim::vl1 {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-// What VL2 would see.
-class Upper final : public UpperLayer {
- public:
-  struct Seen {
-    Verb verb, in_re_verb;
-    PacketId in_re_id;
-    Bytes payload;
-  };
-  Verdict on_packet(Now, const Incoming& packet, Outbox&) override {
-    seen.push_back({packet.verb, packet.in_re_verb, packet.in_re_id, to_bytes(packet.payload)});
-    return verdict;
-  }
-  void on_identity_known(Now, Address, Outbox&) override {}
-  bool is_virtual(const IpAddress&) const override { return false; }
-
-  std::vector<Seen> seen;
-  Verdict verdict = Verdict::Done;
-};
-
-// Somebody the node corresponds with, played by hand.
-struct Correspondent {
-  Correspondent(std::size_t n, const Identity& node)
-      : identity(sim::identity(n)),
-        to(node),
-        keys(*identity.agree(node)),
-        place{IpAddress::v4(0x09000001U + static_cast<std::uint32_t>(n << 8)), 9993} {}
-
-  Bytes packet(Verb verb, ByteView payload, Suite suite = Suite::AesGmacSiv) {
-    Bytes bytes(kPacketHeaderSize);
-    write_packet_header(bytes, PacketId(random.number()), to.address(), identity.address(), verb);
-    append(bytes, payload);
-    keys.seal(bytes, suite);
-    return bytes;
-  }
-  Bytes ok(Verb in_re, PacketId id, ByteView body = {}) {
-    Bytes payload;
-    Writer out(payload);
-    OkHeader{in_re, id, {}}.write(out);
-    append(payload, body);
-    return packet(Verb::Ok, payload);
-  }
-  // The payload-bearing part of a datagram to us, from the verb on; empty when it is not for us.
-  Bytes opened(ByteView datagram) const {
-    Bytes bytes = to_bytes(datagram);
-    if (bytes.size() < kPacketHeaderSize || !keys.open(bytes)) return {};
-    return Bytes(bytes.begin() + kVerbOffset, bytes.end());
-  }
-
-  Identity identity;
-  Identity to;
-  PacketKeys keys;
-  Endpoint place;
-  sim::SeededRandom random{7};
-};
-
-class Vl1Test : public ::testing::Test {
- protected:
-  Vl1Test() {
-    Config config;
-    config.identity = own;
-    config.planet = sim::planet_of({{root.identity, {root.place}}});
-    config.cached_peers = {CachedPeer{root.identity, 12, {1, 14, 1}, {}}.bytes(),
-                           CachedPeer{bob.identity, 12, {1, 14, 1}, {}}.bytes()};
-    node.emplace(std::move(config), random, upper);
-    node->start(now, out);
-    answer_greetings(root);
-    node->send(now, bob.identity.address(), Verb::Echo, {}, {}, {}, out);
-    out.clear();
-  }
-
-  // Plays HELLO's other half so that the node has a path to this correspondent.
-  void answer_greetings(Correspondent& who) {
-    const std::vector<Bytes> sent = datagrams();
-    out.clear();
-    for (const Bytes& datagram : sent) {
-      const auto header = PacketHeader::read(datagram);
-      if (!header || header->destination != who.identity.address()) continue;
-      if (header->suite() != Suite::Poly1305None) continue;
-      OkHello ok;
-      ok.protocol = 12;
-      ok.version = {1, 14, 1};
-      Bytes payload;
-      Writer writer(payload);
-      OkHeader{Verb::Hello, header->id, {}}.write(writer);
-      ok.write(writer);
-      receive(who, who.packet(Verb::Ok, payload));
-    }
-  }
-  // A path to bob, by his answer to the HELLO that his packet from a new place brings about.
-  void meet_bob() {
-    receive(bob, bob.packet(Verb::Nop, {}));
-    answer_greetings(bob);
-    ASSERT_TRUE(node->is_reachable(now.time, bob.identity.address()));
-    out.clear();
-  }
-  void receive(const Correspondent& who, Bytes datagram) {
-    node->on_datagram(now, Arrival{1, who.place}, datagram, out);
-  }
-  std::vector<Bytes> datagrams() const {
-    std::vector<Bytes> all;
-    for (const auto& d : out.datagrams()) all.push_back(to_bytes(out.bytes_of(d)));
-    return all;
-  }
-  std::vector<Bytes> opened_by(const Correspondent& who) const {
-    std::vector<Bytes> all;
-    for (const Bytes& datagram : datagrams()) {
-      const Bytes opened = who.opened(datagram);
-      if (!opened.empty()) all.push_back(opened);
-    }
-    return all;
-  }
-  void pass(Duration duration) {
-    now.time += duration;
-    now.wall_ms += duration.count();
-  }
-  Time last_heard(const Correspondent& who) const {
-    for (const PeerInfo& peer : node->peers(now.time)) {
-      if (peer.address == who.identity.address()) return peer.last_receive;
-    }
-    return kLongAgo;
-  }
-
-  const Identity own = sim::identity(10);
-  Correspondent root{11, own};
-  Correspondent bob{12, own};
-  sim::SeededRandom random{3};
-  Upper upper;
-  std::optional<Vl1> node;
-  Now now{Time{Duration{1'000'000}}, 1'700'000'000'000};
-  Outbox out;
-};
 
 TEST_F(Vl1Test, an_echo_is_answered_once_per_path_and_166_ms) {
   meet_bob();
