@@ -62,9 +62,6 @@ void set_fragmented(MutableBytes packet);
 // Adds one to the hop count (modulo 8): all that a relay may change.
 void add_hop(MutableBytes packet);
 PacketId packet_id_of(ByteView packet);
-// Trusted paths (vl1-crypto 5.6): suite 2, with the path's ID in place of the authenticator.
-void mark_trusted_path(MutableBytes packet, std::uint64_t id);
-std::uint64_t trusted_path_of(ByteView packet);
 
 }  // namespace ztshim
 
