@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "service/wire/messages/push_direct_paths.h"
 #include "tests/unit/vl1/vl1_fixture.h"
 
 namespace ztshim::vl1 {
@@ -17,54 +16,12 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::UnorderedElementsAre;
 
-Endpoint at(const char* text) { return *Endpoint::parse(text); }
-
 class RoamingTest : public Vl1Test {
  protected:
   RoamingTest() {
     node->set_sockets(now, {{1, {at("9.5.0.1/9993")}}}, out);
     pass(Duration{2000});
     out.clear();
-  }
-  void make_bob_a_friend() {
-    meet_bob();
-    upper.verdict = Verdict::Trusted;
-    receive(bob, bob.packet(Verb::Frame, as_bytes("frame")));
-    upper.verdict = Verdict::Done;
-    out.clear();
-  }
-  // Where packets to `who` went: "socket>address verb".
-  std::vector<std::string> sent_to(const Correspondent& who) const {
-    std::vector<std::string> all;
-    for (const auto& d : out.datagrams()) {
-      const Bytes opened = who.opened(out.bytes_of(d));
-      if (opened.empty()) continue;
-      all.push_back(std::to_string(d.socket) + ">" + d.remote.protocol_text() + " " +
-                    std::string(name_of(static_cast<Verb>(opened[0] & 0x1f))));
-    }
-    return all;
-  }
-  std::vector<std::string> paths_to(const Correspondent& who) const {
-    std::vector<std::string> all;
-    for (const PeerInfo& peer : node->peers(now.time)) {
-      if (peer.address != who.identity.address()) continue;
-      for (const PathInfo& path : peer.paths) {
-        all.push_back(std::to_string(path.socket) + ">" + path.remote.protocol_text());
-      }
-    }
-    return all;
-  }
-  std::vector<Endpoint> pushed_to(const Correspondent& who) const {
-    std::vector<Endpoint> all;
-    for (const Bytes& opened : opened_by(who)) {
-      Bytes whole(kVerbOffset);
-      append(whole, opened);
-      if ((opened[0] & 0x1f) != static_cast<std::uint8_t>(Verb::PushDirectPaths)) continue;
-      const auto push = PushDirectPaths::parse(ByteView(opened).subspan(1));
-      if (!push) continue;
-      for (const PushedPath& path : push->paths) all.push_back(path.endpoint);
-    }
-    return all;
   }
 };
 
