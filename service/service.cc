@@ -192,6 +192,11 @@ Result<void, std::string> Service::run() {
     calls_.has_ended = true;
     calls_.changed.notify_all();
   }
+  {
+    const std::lock_guard lock(calls_.mutex);
+    calls_.has_ended = true;
+    calls_.changed.notify_all();
+  }
   const std::lock_guard lock(drain_.mutex);
   drain_.has_ended = true;
   if (drain_.state == Drain::State::Wanted) drain_.state = Drain::State::GivenUp;
@@ -203,6 +208,7 @@ Result<void, std::string> Service::run() {
 void Service::turn() {
   loop_->turn(next_deadline());
   run_timers();
+  serve_calls();
   serve_calls();
   flush();
   check_drain();
@@ -381,6 +387,30 @@ void Service::serve_calls() {
   calls_.changed.notify_all();
 }
 
+// ---- calls from other threads
+
+bool Service::call(const std::function<void(Node&, Now, Outbox&)>& work) {
+  Call call{&work};
+  std::unique_lock lock(calls_.mutex);
+  if (calls_.has_ended) return false;
+  calls_.waiting.push_back(&call);
+  loop_->wake();
+  calls_.changed.wait(lock, [&] { return call.is_done || calls_.has_ended; });
+  if (!call.is_done) std::erase(calls_.waiting, &call);
+  return call.is_done;
+}
+
+void Service::serve_calls() {
+  const std::lock_guard lock(calls_.mutex);
+  if (calls_.waiting.empty()) return;
+  for (Call* const call : calls_.waiting) {
+    (*call->work)(*node_, now(), out_);
+    call->is_done = true;
+  }
+  calls_.waiting.clear();
+  calls_.changed.notify_all();
+}
+
 void Service::stop() noexcept {
   stop_.store(true, std::memory_order_release);
   loop_->wake();
@@ -460,6 +490,20 @@ Result<void> Service::join(std::uint64_t network) {
   }
   settings_.try_emplace(id);
   node_->join(now(), id, out_);
+  return {};
+}
+
+Result<void, std::string> Service::change_settings(
+    NetworkId network, const std::function<void(vl2::LocalSettings&)>& change) {
+  const auto known = settings_.find(network);
+  if (known == settings_.end()) {
+    return failure(fmt::format("{} is not joined", network.text()));
+  }
+  vl2::LocalSettings settings = known->second;
+  change(settings);
+  if (auto saved = store_.save_settings(network, settings); !saved) return saved;
+  known->second = settings;
+  node_->vl2().set_settings(now(), network, std::move(settings), out_);
   return {};
 }
 

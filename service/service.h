@@ -69,6 +69,9 @@ class Service final : public rpc::Control {
   // Waits until nothing is left to send for descriptors that applications have closed; gives up
   // when nothing at all was acknowledged for `patience`. True: everything arrived.
   bool drain(Duration patience);
+  // Lets `work` run on the loop's thread, between two turns, and waits for it. False: the loop has
+  // ended, and `work` has not run.
+  bool call(const std::function<void(Node&, Now, Outbox&)>& work);
 
   // ---- for whoever runs the loop, between start() and run()
   Node& node() { return *node_; }
@@ -82,6 +85,9 @@ class Service final : public rpc::Control {
   Result<UniqueFd> make_ready_fd() override;
   std::string status_json(rpc::Section section) const override;
   Result<void> join(std::uint64_t network) override;
+  // Of a joined network; stored and in effect at once. The error is one sentence.
+  Result<void, std::string> change_settings(NetworkId network,
+                                            const std::function<void(vl2::LocalSettings&)>& change);
   Result<void> leave(std::uint64_t network) override;
   std::string administer(std::string_view request) override;
 
@@ -104,6 +110,7 @@ class Service final : public rpc::Control {
   void refresh_endpoints();
   void release_waiters();
   void check_drain();
+  void serve_calls();
   void finish();
   void keep(const StoredObject& object);
   nlohmann::json networks_json() const;
@@ -143,6 +150,17 @@ class Service final : public rpc::Control {
     bool has_ended = false;  // nobody turns the loop any more
   };
   Drain drain_;
+  struct Call {
+    const std::function<void(Node&, Now, Outbox&)>* work;
+    bool is_done = false;
+  };
+  struct Calls {  // as many as there are threads that call
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::vector<Call*> waiting;
+    bool has_ended = false;
+  };
+  Calls calls_;
   std::atomic<bool> stop_{false};
 };
 

@@ -43,7 +43,7 @@ int control(Options options) {
   fmt::print("ready network={} controller={}\n", network->text(),
              (*service)->node().vl1().address().text());
   std::fflush(stdout);
-  return run_in_foreground(**service);
+  return run_in_foreground(**service, options.bind.without_api);
 }
 
 }  // namespace

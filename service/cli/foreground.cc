@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "service/cli/local_api.h"
 #include "service/cli/world_file.h"
 #include "service/host/interfaces.h"
 
@@ -27,6 +28,8 @@ std::optional<Endpoint> parse_bind(const std::string& text) {
 
 void BindOptions::add(CLI::App& command, const char* help) {
   command.add_option("--bind", texts, help)->type_name("ADDR[:PORT]");
+  command.add_flag("--no-api", without_api,
+                   "No HTTP API on this machine's loopback (TCP, at the number of the UDP port)");
 }
 
 Result<std::vector<Endpoint>, std::string> BindOptions::parse() const {
@@ -41,7 +44,7 @@ Result<std::vector<Endpoint>, std::string> BindOptions::parse() const {
   return endpoints;
 }
 
-int run_in_foreground(Service& service) {
+int run_in_foreground(Service& service, bool without_api) {
   running = &service;
   struct sigaction action {};
   action.sa_handler = on_signal;
@@ -50,7 +53,9 @@ int run_in_foreground(Service& service) {
   sigaction(SIGTERM, &action, nullptr);
   // A reader of our output that has gone is no reason to end.
   signal(SIGPIPE, SIG_IGN);
+  auto api = without_api ? nullptr : LocalApi::start(service);
   const auto ended = service.run();
+  api.reset();
   running = nullptr;
   return ended ? kDone : fail(ended.error());
 }

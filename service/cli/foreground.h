@@ -10,16 +10,18 @@
 
 namespace ztshim::cli {
 
-// --bind ADDR[:PORT]…
+// --bind ADDR[:PORT]… and --no-api
 struct BindOptions {
   std::vector<std::string> texts;
+  bool without_api = false;
   void add(CLI::App& command, const char* help);
   // ADDR, ADDR:PORT or [ADDR]:PORT; port 0 where none is given.
   Result<std::vector<Endpoint>, std::string> parse() const;
 };
 
-// Turns the service until SIGINT or SIGTERM; the exit code.
-int run_in_foreground(Service& service);
+// Turns the service until SIGINT or SIGTERM, with its local API unless told otherwise; the exit
+// code.
+int run_in_foreground(Service& service, bool without_api);
 
 // A planet in which this node is a root: the home's, revised when its endpoints have changed, or a
 // new one signed with the home's planet.key. For ServiceOptions::make_planet.

@@ -80,7 +80,7 @@ int lab(Options options) {
   if (const auto written = write_env(*files, *network); !written) return fail(written.error());
   fmt::print("ready network={} planet={}\n", network->text(), files->path_of("planet"));
   std::fflush(stdout);
-  return run_in_foreground(**service);
+  return run_in_foreground(**service, options.bind.without_api);
 }
 
 }  // namespace

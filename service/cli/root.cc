@@ -45,7 +45,7 @@ int root(Options options) {
   fmt::print("ready root={} planet={}/planet\n", (*service)->node().vl1().address().text(),
              options.home);
   std::fflush(stdout);
-  return run_in_foreground(**service);
+  return run_in_foreground(**service, options.bind.without_api);
 }
 
 }  // namespace

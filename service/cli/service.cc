@@ -30,7 +30,7 @@ int serve(Options options) {
   wanted.networks = config->networks;
   auto service = Service::start(std::move(wanted));
   if (!service) return fail(service.error().reason);
-  return run_in_foreground(**service);
+  return run_in_foreground(**service, options.bind.without_api);
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 // revoked at all the others.
 #include "service/controller/controller.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <deque>
 
@@ -362,6 +364,12 @@ std::vector<NetworkId> Controller::networks() const {
   return ids;
 }
 
+Address Controller::address() const { return impl_->own_address(); }
+
+bool Controller::has_network(NetworkId network) const {
+  return impl_->records.find(network) != nullptr;
+}
+
 NetworkId Controller::unused_network_id() {
   constexpr std::uint64_t kNumbers = 1ULL << 24;
   const std::uint64_t prefix = impl_->own_address().number() << 24;
@@ -410,6 +418,23 @@ std::vector<Address> Controller::members(NetworkId network) const {
   if (entry == nullptr) return addresses;
   for (const auto& [address, member] : entry->members) addresses.push_back(address);
   return addresses;
+}
+
+Controller::MemberCount Controller::member_count(NetworkId network) const {
+  const NetworkEntry* entry = impl_->records.find(network);
+  if (entry == nullptr) return {};
+  return {entry->members.size(), entry->members.size() - entry->unauthorized};
+}
+
+std::string Controller::member_revisions_json(NetworkId network) const {
+  std::string text = "{";
+  const NetworkEntry* entry = impl_->records.find(network);
+  if (entry == nullptr) return "{}";
+  for (const auto& [address, member] : entry->members) {
+    text += fmt::format("{}\"{}\":{}", text.size() > 1 ? "," : "", address.text(),
+                        read_unsigned(member_of(member.record, "revision"), 0));
+  }
+  return text + "}";
 }
 
 std::optional<std::string> Controller::member_json(NetworkId network, Address member) const {

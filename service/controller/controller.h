@@ -30,7 +30,9 @@ class Controller final : public vl2::ConfigAuthority {
   bool load_member(NetworkId network, ByteView content, std::string& error);
 
   // ---- administration (controller.md 7, 8); texts are JSON objects, merged at top level.
+  Address address() const;  // whose networks these are
   std::vector<NetworkId> networks() const;
+  bool has_network(NetworkId network) const;
   // A number nobody uses, never 0, random.
   NetworkId unused_network_id();
   std::optional<std::string> network_json(NetworkId network) const;
@@ -38,6 +40,12 @@ class Controller final : public vl2::ConfigAuthority {
                                                   Outbox& out);
   bool delete_network(Now now, NetworkId network, Outbox& out);
   std::vector<Address> members(NetworkId network) const;
+  struct MemberCount {
+    std::size_t all = 0, authorized = 0;
+  };
+  MemberCount member_count(NetworkId network) const;
+  // {"address": revision, …}
+  std::string member_revisions_json(NetworkId network) const;
   std::optional<std::string> member_json(NetworkId network, Address member) const;
   Result<std::string, std::string> change_member(Now now, NetworkId network, Address member,
                                                  std::string_view json, Outbox& out);
