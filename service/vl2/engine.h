@@ -170,6 +170,8 @@ class Vl2::Engine {
   void announce_due(Now now, Network& network, Outbox& out);
   template <typename T>
   void shuffle(std::vector<T>& items);
+  template <typename Visit>
+  void visit_random(std::span<const Subscriptions::Entry> members, std::size_t wanted, Visit visit);
 
   RandomSource& random_;
   vl1::Vl1* vl1_ = nullptr;

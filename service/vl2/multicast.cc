@@ -17,6 +17,30 @@ void Vl2::Engine::shuffle(std::vector<T>& items) {
   }
 }
 
+// Members in random order until `visit` has enough; it is likely to take about `wanted`. A small
+// choice of a large group must not cost what the whole group would.
+template <typename Visit>
+void Vl2::Engine::visit_random(std::span<const Subscriptions::Entry> members, std::size_t wanted,
+                               Visit visit) {
+  if (members.size() / 4 <= wanted) {
+    std::vector<Address>& all = candidates_;
+    all.clear();
+    for (const auto& entry : members) all.push_back(entry.member);
+    shuffle(all);
+    for (const Address member : all) {
+      if (!visit(member)) return;
+    }
+    return;
+  }
+  // More than four times as many as are wanted: new ones are found quickly. Those that `visit` does
+  // not take (bridges, the asker) are few; should they be many, a smaller choice does.
+  std::unordered_set<std::size_t> seen;
+  while (seen.size() < 2 * wanted) {
+    const auto index = static_cast<std::size_t>(random_.below(members.size()));
+    if (seen.insert(index).second && !visit(members[index].member)) return;
+  }
+}
+
 // ---- announcing
 
 // Whoever keeps the database of this network, member or not.
@@ -165,13 +189,8 @@ void Vl2::Engine::spread(Now now, Network& network, const Spread& what, Outbox& 
   const auto limit = static_cast<std::size_t>(config.multicast_limit);
 
   // Bridges first, then the group's members in random order; each at most once.
-  std::vector<Address>& recipients = candidates_;
-  recipients.clear();
-  for (const auto& entry : subscriptions_.members(what.key)) {
-    if (entry.member != own() && entry.member != what.origin) recipients.push_back(entry.member);
-  }
-  const std::size_t known = recipients.size();
-  shuffle(recipients);
+  const auto members = subscriptions_.members(what.key);
+  const std::size_t known = members.size();
   std::vector<Address> chosen;
   for (const Specialist& specialist : config.specialists) {
     if (specialist.is_active_bridge() && specialist.address() != own() &&
@@ -179,12 +198,14 @@ void Vl2::Engine::spread(Now now, Network& network, const Spread& what, Outbox& 
       chosen.push_back(specialist.address());
     }
   }
-  const std::size_t bridges = chosen.size();
-  for (const Address member : recipients) {
-    if (chosen.size() >= limit) break;
-    const auto end = chosen.begin() + static_cast<std::ptrdiff_t>(bridges);
-    if (std::find(chosen.begin(), end, member) == end) chosen.push_back(member);
-  }
+  const auto bridges = static_cast<std::ptrdiff_t>(chosen.size());
+  visit_random(members, limit, [&](Address member) {
+    const auto end = chosen.begin() + bridges;
+    if (member != what.origin && std::find(chosen.begin(), end, member) == end) {
+      chosen.push_back(member);
+    }
+    return chosen.size() < limit;
+  });
   if (chosen.size() > limit) chosen.resize(limit);
 
   std::uint32_t gather_limit = 1;
@@ -343,23 +364,10 @@ bool Vl2::Engine::collect(const GroupKey& key, std::uint32_t limit, Address aske
   if (room == 0) return false;
   if (listening) results.members.push_back(own());
 
-  // All of them, or a random choice without shuffling a big group for a small answer.
-  const auto add = [&](Address member) {
+  visit_random(members, room, [&](Address member) {
     if (member != asker && results.members.size() < room) results.members.push_back(member);
-  };
-  if (members.size() <= 2 * kGatherAnswer) {
-    std::vector<Address>& all = candidates_;
-    all.clear();
-    for (const auto& entry : members) all.push_back(entry.member);
-    shuffle(all);
-    for (const Address member : all) add(member);
-  } else {
-    std::unordered_set<std::size_t> taken;
-    while (taken.size() < room) {
-      const auto index = static_cast<std::size_t>(random_.below(members.size()));
-      if (taken.insert(index).second) add(members[index].member);
-    }
-  }
+    return results.members.size() < room;
+  });
   return !results.members.empty();
 }
 

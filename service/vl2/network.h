@@ -105,6 +105,7 @@ class Network {
   // ---- hosts behind bridges (vl2 8.3)
   void learn_route(MacAddress host, Address bridge);
   Address bridge_of(MacAddress host) const;  // reserved: not learned
+  std::size_t known_routes() const { return bridge_routes_.size(); }
 
  private:
   std::string reason() const;

@@ -33,7 +33,11 @@ TEST_P(RuleDecode, reads_or_refuses_as_recorded) {
   if (!rules) return;
   EXPECT_EQ(bytes("binary").size(), number("consumed"));
   EXPECT_EQ(rules_json(*rules), data().at("rules"));
-  EXPECT_EQ(to_hex(binary_of(*rules)), text("reserialized"));
+  EXPECT_EQ(to_hex(binary_of(*rules)), text("binary")) << "nothing is lost";
+  // The reference writes only what it understands.
+  Rules understood = *rules;
+  for (Rule& rule : understood) rule.surplus.clear();
+  EXPECT_EQ(to_hex(binary_of(understood)), text("reserialized"));
 }
 
 VECTOR_SUITE(RuleTables, "rules.json", "rule_sets");

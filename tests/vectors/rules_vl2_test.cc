@@ -1,4 +1,7 @@
 // rules.json, the verdicts: every rule table against every frame in three situations.
+#include <map>
+#include <set>
+
 #include "service/vl2/rule_engine.h"
 #include "tests/sim/participant.h"
 #include "tests/vectors/wire_case.h"
@@ -139,6 +142,71 @@ TEST_P(RuleVerdicts, are_those_of_the_reference) {
   EXPECT_EQ(verdicts(Situation::Outgoing), text("outgoing_to_peer"));
   EXPECT_EQ(verdicts(Situation::Incoming), text("incoming_from_peer"));
   EXPECT_EQ(verdicts(Situation::Broadcast), text("outgoing_broadcast_no_destination"));
+}
+
+// One frame per characteristic, which has it and as little else as possible.
+class Characteristics : public ::testing::Test {
+ protected:
+  Characteristics() {
+    config_.network = NetworkId::parse(root().at("network_id").get<std::string>()).value();
+    config_.timestamp = kTime;
+    config_.credential_max_delta = 7'200'000;
+  }
+  // Names of the recorded characteristics that the frame has.
+  std::set<std::string> of(const std::string& wanted) {
+    const bool inbound = wanted == "INBOUND";
+    MacAddress destination = MacAddress::of_member(peer_, config_.network);
+    if (wanted == "MULTICAST") destination = MacAddress(0x01005e000105);
+    if (wanted == "BROADCAST") destination = MacAddress::broadcast();
+    const MacAddress source = MacAddress::of_member(inbound ? peer_ : node_, config_.network);
+    Bytes packet(40, 0);
+    packet[0] = 0x45;
+    packet[9] = vl2::kProtocolTcp;
+    packet[15] = 0x17;
+    static const std::map<std::string, std::uint8_t> kTcp{
+        {"TCP_FIN", 0x01}, {"TCP_SYN", 0x02}, {"TCP_RST", 0x04}, {"TCP_ACK", 0x10}};
+    if (const auto tcp = kTcp.find(wanted); tcp != kTcp.end()) packet[33] = tcp->second;
+    config_.ownerships.clear();
+    Ownership ownership;
+    if (wanted == "SENDER_IP_AUTHENTICATED") {
+      ownership.things = {Ownership::Thing::of(IpAddress::v4(0x00000017))};
+    } else if (wanted == "SENDER_MAC_AUTHENTICATED") {
+      ownership.things = {Ownership::Thing::of(source)};
+    }
+    config_.ownerships.push_back(ownership);
+    const vl2::EthernetFrame frame{destination, source, vl2::kEtherIpv4, packet};
+    std::set<std::string> found;
+    for (const auto& [name, mask] : root().at("characteristics_bits").items()) {
+      const Rules rules{Rule{RuleType::Characteristics, false, false,
+                             RuleCharacteristics{hex_number(mask.get<std::string>()).value()}},
+                        Rule{RuleType::ActionAccept, false, false, {}}};
+      const auto outcome = vl2::evaluate_rules(rules, {.inbound = inbound,
+                                                       .own = node_,
+                                                       .source = inbound ? peer_ : node_,
+                                                       .destination = inbound ? node_ : peer_,
+                                                       .frame = frame,
+                                                       .config = config_,
+                                                       .remote = nullptr,
+                                                       .random = random_});
+      if (outcome.result == vl2::RuleResult::Accept) found.insert(name);
+    }
+    return found;
+  }
+
+  const Address node_ = address_in("node");
+  const Address peer_ = address_in("peer");
+  NetworkConfig config_;
+  sim::SeededRandom random_{1};
+};
+
+TEST_F(Characteristics, have_the_recorded_bits) {
+  const Json& bits = root().at("characteristics_bits");
+  ASSERT_FALSE(bits.empty());
+  for (const auto& [name, mask] : bits.items()) {
+    std::set<std::string> expected{name};
+    if (name == "BROADCAST") expected.insert("MULTICAST");
+    EXPECT_EQ(of(name), expected) << name;
+  }
 }
 
 TEST_P(RuleVerdicts, send_the_first_frame_elsewhere_as_recorded) {

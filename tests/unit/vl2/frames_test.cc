@@ -322,6 +322,103 @@ TEST_F(Frames, of_our_own_to_everybody_stay_here_where_broadcast_is_off) {
   EXPECT_EQ(counters().no_multicast, 1U);
 }
 
+TEST_F(Frames, are_counted_per_network_and_kept_in_the_total_after_leaving) {
+  configure(config(true));
+  send_frame(bob_, data_);
+  send_ext(MacAddress(0x02abcdef0001), bobs_);
+  node_.receive(bob_, Verb::Frame, written(Frame{NetworkId(0x1111), 0x0800, data_}));
+  const Counters own = node_.vl2().counters(network_).value();
+  EXPECT_EQ(own.frames_in, 1U);
+  EXPECT_EQ(own.bad_mac, 1U);
+  EXPECT_EQ(own.not_joined, 0U);
+  EXPECT_FALSE(node_.vl2().counters(NetworkId(0x1111)));
+  node_.vl2().leave(node_.now, network_, node_.out);
+  EXPECT_EQ(counters().frames_in, 1U);
+  EXPECT_EQ(counters().not_joined, 1U);
+}
+
+TEST_F(Frames, of_somebody_revoked_and_of_somebody_unknown_are_told_apart) {
+  configure(config(false));
+  show_membership();
+  NetworkCredentials credentials;
+  credentials.revocations = {revocation(kTime + 10)};
+  show(sim::identity(4), credentials);
+  send_frame(bob_, data_);
+  EXPECT_EQ(counters().revoked, 1U);
+  EXPECT_EQ(counters().no_certificate, 0U);
+  node_.vl2().on_frame(node_.now, network_, bobs_, alices_, 0x0800, data_, node_.out);
+  EXPECT_EQ(counters().revoked, 2U) << "nothing goes to it either";
+  EXPECT_EQ(counters().frames_out, 0U);
+  node_.wait(std::chrono::seconds(1));
+  credentials = {};
+  credentials.memberships = {membership(bob_, kTime + 11)};
+  show(bob_, credentials);
+  EXPECT_EQ(counters().late, 1U);
+  EXPECT_EQ(delivered(), 1U);
+  node_.vl2().on_frame(node_.now, network_, bobs_, alices_, 0x0800, data_, node_.out);
+  EXPECT_EQ(counters().frames_out, 1U);
+}
+
+TEST_F(Frames, that_do_not_prove_whose_address_they_bear_are_counted_as_such) {
+  NetworkConfig strict = config(true);
+  constexpr std::uint64_t kSenderIpAuthentic = 1ULL << 60;
+  strict.rules = {
+      Rule{RuleType::Characteristics, true, false, RuleCharacteristics{kSenderIpAuthentic}},
+      Rule{RuleType::ActionDrop, false, false, {}}, Rule{RuleType::ActionAccept, false, false, {}}};
+  configure(strict);
+  send_frame(bob_, data_);
+  EXPECT_EQ(delivered(), 0U);
+  EXPECT_EQ(counters().not_owned, 1U);
+  EXPECT_EQ(counters().filtered_in, 0U);
+  NetworkCredentials credentials;
+  Ownership ownership;
+  ownership.network = network_;
+  ownership.timestamp = kTime;
+  ownership.id = 1;
+  ownership.things = {Ownership::Thing::of(IpAddress::v4(0x45454545))};  // what data_ bears
+  ownership.issued_to = bob_.address();
+  ownership.sign(controller_);
+  credentials.ownerships = {ownership};
+  show(bob_, credentials);
+  send_frame(bob_, data_);
+  EXPECT_EQ(delivered(), 1U);
+}
+
+TEST_F(Frames, pass_no_more_when_the_controller_has_shut_us_out) {
+  configure(config(true));
+  Bytes body;
+  Writer(body).be(network_.number());
+  node_.receive_error(controller_, ErrorCode::NetworkAccessDenied, body);
+  send_frame(bob_, data_);
+  node_.vl2().on_frame(node_.now, network_, bobs_, alices_, 0x0800, data_, node_.out);
+  EXPECT_EQ(delivered(), 0U);
+  EXPECT_EQ(counters().access_denied, 2U);
+  // Nobody but the controller opens again by repeating what we know.
+  const auto chunks = ConfigChunk::split(network_, config(true).write(), 79, controller_);
+  node_.receive(bob_, Verb::NetworkConfig, chunks.at(0));
+  EXPECT_EQ(node_.vl2().info(network_)->status, NetworkStatus::AccessDenied);
+  const auto again = ConfigChunk::split(network_, config(true).write(), 80, controller_);
+  node_.receive(controller_, Verb::NetworkConfig, again.at(0));
+  EXPECT_EQ(node_.vl2().info(network_)->status, NetworkStatus::Ok);
+  send_frame(bob_, data_);
+  EXPECT_EQ(delivered(), 1U);
+}
+
+TEST_F(Frames, a_login_page_is_shown_until_there_is_a_configuration) {
+  Bytes body;
+  Writer out(body);
+  out.be(network_.number());
+  const std::string dictionary = "aV=0\naU=https://login.example/?n\\e1";
+  out.be(static_cast<std::uint16_t>(dictionary.size())).bytes(as_bytes(dictionary));
+  node_.receive_error(controller_, ErrorCode::NetworkAuthenticationRequired, body);
+  const NetworkInfo info = node_.vl2().info(network_).value();
+  EXPECT_EQ(info.status, NetworkStatus::AuthenticationRequired);
+  EXPECT_EQ(info.authentication_url, "https://login.example/?n=1");
+  EXPECT_NE(info.reason.find(info.authentication_url), std::string::npos);
+  configure(config(true));
+  EXPECT_EQ(node_.vl2().info(network_)->authentication_url, "");
+}
+
 TEST_F(Frames, credentials_are_looked_at_once_a_second_and_sender) {
   configure(config(false));
   NetworkCredentials forged;

@@ -11,6 +11,19 @@
 
 namespace ztshim::vl2 {
 
+// Counts how often it is asked: a measure of work that does not depend on the machine.
+class CountedRandom final : public RandomSource {
+ public:
+  void fill(MutableBytes bytes) override {
+    ++draws;
+    random_.fill(bytes);
+  }
+  std::size_t draws = 0;
+
+ private:
+  sim::SeededRandom random_{1};
+};
+
 class LoneVl2 {
  public:
   // Knows the identities of `known`.
@@ -55,6 +68,7 @@ class LoneVl2 {
   }
   Vl2& vl2() { return vl2_; }
   vl1::Vl1& vl1() { return *vl1_; }
+  std::size_t draws() const { return random_.draws; }
   void wait(Duration time) {
     now.time += time;
     now.wall_ms += time.count();
@@ -66,7 +80,7 @@ class LoneVl2 {
   Outbox out;
 
  private:
-  sim::SeededRandom random_{1};
+  CountedRandom random_;
   Vl2 vl2_;
   std::unique_ptr<vl1::Vl1> vl1_;
   std::uint64_t packets_ = 0;

@@ -82,6 +82,69 @@ TEST(Routes, need_an_own_address_of_their_family_and_lead_elsewhere) {
   EXPECT_THAT(targets, ::testing::ElementsAre("10.147.17.0/24", "192.168.7.0/24"));
 }
 
+TEST(Routes, are_judged_by_their_range_not_by_the_address_in_it) {
+  NetworkConfig config;
+  config.managed_addresses = {prefix("10.147.17.5/24")};
+  const IpAddress gateway = IpAddress::parse("10.147.17.1").value();
+  for (const char* target : {"10.0.0.0/0", "10.0.0.0/1", "192.168.0.0/2", "0.0.0.0/0"}) {
+    config.routes = {{prefix(target), gateway, 0, 0}};
+    EXPECT_THAT(admitted_routes({}, config), ::testing::IsEmpty()) << target;
+  }
+  LocalSettings everything;
+  everything.allow_default = true;
+  config.routes = {{prefix("10.0.0.0/0"), gateway, 0, 0}};
+  EXPECT_THAT(admitted_routes(everything, config), ::testing::SizeIs(1));
+}
+
+TEST(EffectiveRoutes, have_the_nearest_of_our_addresses_as_source) {
+  NetworkConfig config;
+  config.managed_addresses = {prefix("10.147.17.5/24"), prefix("192.168.40.9/24"),
+                              prefix("fd00:1::5/64")};
+  config.routes = {
+      {prefix("192.168.41.77/24"), IpAddress::parse("10.147.17.1").value(), 0, 0},
+      {prefix("10.200.0.0/16"), IpAddress(), 0, 0},
+      {prefix("fd00:2::/64"), IpAddress::parse("fd00:1::1").value(), 0, 0},
+  };
+  const EffectiveSettings effective = effective_settings({}, config);
+  EXPECT_EQ(effective.addresses, config.managed_addresses);
+  EXPECT_THAT(effective.routes,
+              ::testing::ElementsAre(EffectiveRoute{prefix("192.168.41.0/24"), config.routes[0].via,
+                                                    IpAddress::parse("192.168.40.9").value()},
+                                     EffectiveRoute{prefix("10.200.0.0/16"), IpAddress(),
+                                                    IpAddress::parse("10.147.17.5").value()},
+                                     EffectiveRoute{prefix("fd00:2::/64"), config.routes[2].via,
+                                                    IpAddress::parse("fd00:1::5").value()}));
+}
+
+TEST(EffectiveRoutes, leave_out_what_an_address_implies_and_what_crosses_families) {
+  NetworkConfig config;
+  config.managed_addresses = {prefix("10.147.17.5/24"), prefix("fd00:1::5/64")};
+  config.routes = {
+      {prefix("10.147.17.0/24"), IpAddress(), 0, 0},
+      {prefix("10.147.17.0/25"), IpAddress(), 0, 0},
+      {prefix("10.9.0.0/16"), IpAddress::parse("fd00:1::1").value(), 0, 0},
+  };
+  const EffectiveSettings effective = effective_settings({}, config);
+  ASSERT_THAT(effective.routes, ::testing::SizeIs(1));
+  EXPECT_EQ(effective.routes[0].target, prefix("10.147.17.0/25"));
+}
+
+TEST(EffectiveSettings, hold_names_only_where_they_are_wanted) {
+  NetworkConfig config;
+  config.managed_addresses = {prefix("10.147.17.5/24")};
+  config.dns.domain = "lan.example";
+  config.dns.servers[0] = IpAddress::parse("10.147.17.1").value();
+  config.dns.servers[2] = IpAddress::parse("fd00::53").value();
+  EXPECT_EQ(effective_settings({}, config).dns_domain, "");
+  LocalSettings settings;
+  settings.allow_dns = true;
+  EXPECT_EQ(effective_settings(settings, config).dns_domain, "lan.example");
+  EXPECT_THAT(effective_settings(settings, config).dns_servers,
+              ::testing::ElementsAre(config.dns.servers[0], config.dns.servers[2]));
+  config.dns.domain.clear();
+  EXPECT_THAT(effective_settings(settings, config).dns_servers, ::testing::IsEmpty());
+}
+
 TEST(Addresses, without_a_range_are_left_out) {
   NetworkConfig config;
   config.managed_addresses = {{IpAddress::parse("10.1.2.3").value(), 0},

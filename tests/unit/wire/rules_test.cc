@@ -35,6 +35,15 @@ TEST(Rules, a_field_that_is_too_short_for_its_type_is_a_bad_value) {
   EXPECT_EQ(parse_rules(bytes_of("25 01 08")).error(), ParseError::BadValue);
 }
 
+TEST(Rules, what_is_not_understood_is_passed_on_as_it_came) {
+  // An unknown match, a field that has grown, an action that got an argument.
+  for (const char* binary : {"3f03aabbcc", "25040800beef", "060107", "ff00"}) {
+    const auto rules = parse_rules(bytes_of(binary));
+    ASSERT_TRUE(rules) << binary;
+    EXPECT_EQ(to_hex(written(rules->front())), binary);
+  }
+}
+
 TEST(Rules, a_list_that_is_cut_off_is_truncated) {
   EXPECT_EQ(parse_rules(bytes_of("01 00 25 02 08")).error(), ParseError::Truncated);
 }
