@@ -12,7 +12,7 @@ std::string NetworkBridge::interface_name(NetworkId network) {
 
 void NetworkBridge::update(NetworkId network) {
   const auto info = node_.vl2().info(network);
-  if (!info || info->addresses.empty()) {
+  if (!info || info->effective.addresses.empty()) {
     if (interfaces_.erase(network) == 0) return;
     log(LogArea::Service, LogLevel::Info, "net={} interface removed", network.text());
     stack_.remove_interface(interface_of(network));
@@ -22,9 +22,9 @@ void NetworkBridge::update(NetworkId network) {
   config.name = interface_name(network);
   config.mac = info->mac.number();
   config.mtu = info->mtu;
-  config.addresses = info->addresses;
-  for (const vl2::ManagedRoute& route : info->routes) {
-    config.routes.push_back({route.target, route.via});
+  config.addresses = info->effective.addresses;
+  for (const vl2::EffectiveRoute& route : info->effective.routes) {
+    config.routes.push_back({route.target, route.via, route.source});
   }
   const auto known = interfaces_.find(network);
   if (known != interfaces_.end() && known->second == config) return;

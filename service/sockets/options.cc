@@ -182,6 +182,8 @@ Result<std::optional<Bytes>> Options::get(int level, int name, std::size_t size,
   const auto number = [&](int value) {
     return Result<std::optional<Bytes>>(bytes_of(value, size));
   };
+  if (level == IPPROTO_IPV6 && facts.domain == AF_INET)
+    return failure(std::errc::operation_not_supported);
   if (level == SOL_SOCKET) {
     switch (name) {
       case SO_DOMAIN:
@@ -220,11 +222,16 @@ Result<std::optional<Bytes>> Options::get(int level, int name, std::size_t size,
   if (const auto* const refused = OptionTable::refusal(level, name)) return failure(refused->error);
   if (const auto* const row = OptionTable::find(level, name)) return number(values_.*row->value);
   if (is_known_level(level)) return failure(std::errc::no_protocol_option);
+  // The kernel object says EOPNOTSUPP, as TCP over IPv4 does; over IPv6 it has another word for it.
+  if (level != SOL_SOCKET && facts.domain == AF_INET6)
+    return failure(std::errc::no_protocol_option);
   return std::nullopt;
 }
 
 Result<Options::Set> Options::set(int level, int name, ByteView value, const Facts& facts) {
   if (const auto* const refused = OptionTable::refusal(level, name)) return failure(refused->error);
+  if (level == IPPROTO_IPV6 && facts.domain == AF_INET)
+    return failure(std::errc::no_protocol_option);
   if (level == SOL_SOCKET && name == SO_LINGER) {
     if (value.size() < sizeof(Linger)) return failure(std::errc::invalid_argument);
     std::memcpy(&linger_, value.data(), sizeof linger_);

@@ -32,6 +32,8 @@ class Options {
   Result<std::optional<Bytes>> get(int level, int name, std::size_t size, const Facts& facts) const;
   enum class Set : std::uint8_t { Done, KernelToo };
   Result<Set> set(int level, int name, ByteView value, const Facts& facts);
+  // What bind(2) to an IPv6 address other than the wildcard does on Linux.
+  void become_v6_only() { values_.v6_only = 1; }
   // Gives a connection those that concern it.
   void apply_to(stack::Pcb& pcb) const;
 

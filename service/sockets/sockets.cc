@@ -156,6 +156,9 @@ Outcome Sockets::Impl::connect_fresh(TcpSocket& socket, const Endpoint& peer,
   const Outcome elsewhere = may_be_host ? host() : failed(std::errc::network_unreachable);
   if (peer.ip.is_loopback() || peer.ip.is_unspecified()) return elsewhere;
   if (peer.ip.is_multicast()) return failed(std::errc::network_unreachable);
+  // Bound to an IPv4-mapped address: what follows must be one, too.
+  if (socket.is_bound() && socket.local().ip.is_v4_mapped() && peer.ip.is_v6())
+    return failed(std::errc::address_family_not_supported);
   const auto hop = table.stack().route(peer.ip);
   if (!hop) return elsewhere;
   return socket.connect(*hop, peer, gate_bytes);

@@ -92,6 +92,7 @@ Outcome TcpSocket::bind(const Endpoint& local) {
   pcb_.listen_to(*this);
   bound_ = {local.ip, pcb_.local().port};
   is_bound_ = true;
+  if (local.ip.is_v6() && !local.ip.is_unspecified()) options_.become_v6_only();
   return {};
 }
 
@@ -230,9 +231,15 @@ void TcpSocket::on_fin() {
 }
 
 void TcpSocket::on_acknowledged() {
+  unreachable_ = {};
   if (user_deadline_ != kNever) user_deadline_ = now() + Duration{options_.user_timeout_ms()};
   if (orphan_deadline_ != kNever) orphan_deadline_ = now() + kOrphanPatience;
   if (wants_acks_) hub_.soon(*this);
+}
+
+void TcpSocket::on_unreachable(std::errc error) {
+  unreachable_ = error;
+  if (state_ == State::Connecting) hub_.soon(*this);
 }
 
 void TcpSocket::on_ending(stack::Ending why) {
@@ -334,6 +341,7 @@ void TcpSocket::advance_connecting() {
     return advance_open();
   }
   if (ending_) return fail(error_of(*ending_, true));
+  if (unreachable_ != std::errc{}) return fail(unreachable_);
   if (now() >= neighbour_deadline_) {
     neighbour_deadline_ = kNever;
     if (!hub_.stack().is_neighbour_known(*unknown_neighbour_)) {
@@ -477,7 +485,9 @@ void TcpSocket::settle() {
     // The application first gets what had arrived.
     if (!received_.empty() && !application_gone_) return;
     if (*ending_ == stack::Ending::Finished) return finish_orderly();
-    return finish_reset(error_of(*ending_, false));
+    // Silence that an ICMP error has explained.
+    const bool is_explained = *ending_ == stack::Ending::TimedOut && unreachable_ != std::errc{};
+    return finish_reset(is_explained ? unreachable_ : error_of(*ending_, false));
   }
   if (!application_gone_) return;
   if (orphan_deadline_ == kNever) orphan_deadline_ = now() + kOrphanPatience;

@@ -83,6 +83,7 @@ class TcpSocket final : public Socket, private stack::PcbEvents {
   void on_data(pbuf* chain) override;
   void on_fin() override;
   void on_acknowledged() override;
+  void on_unreachable(std::errc error) override;
   void on_ending(stack::Ending why) override;
 
   void advance_connecting();
@@ -114,6 +115,7 @@ class TcpSocket final : public Socket, private stack::PcbEvents {
   bool is_established_ = false;
   bool fin_received_ = false;
   std::optional<stack::Ending> ending_;
+  std::errc unreachable_{};  // the newest ICMP error, while nothing came from the peer
   stack::PbufQueue received_;
 
   // What the pair told.

@@ -146,6 +146,15 @@ const ip6_addr_t* ztshim_lwip_gateway6(netif* netif, const ip6_addr_t* destinati
   return &gateway;
 }
 
+// Is `own` the address of ours to reach `target` with, on the link itself?
+u8_t ztshim_lwip_same_link6(const ip6_addr_t* target, const ip6_addr_t* own) {
+  const IpAddress to = from_lwip(*target), from = from_lwip(*own);
+  if (to.is_link_local() || from.is_link_local()) return to.is_link_local() == from.is_link_local();
+  if (glue.interfaces == nullptr) return 0;
+  const auto hop = glue.interfaces->route(from, to);
+  return hop && hop->next_hop == to && hop->source == from ? 1 : 0;
+}
+
 // RFC 6528: a clock of 4 microseconds plus a keyed function of the connection's four names.
 u32_t ztshim_lwip_sequence_number(const ip_addr_t* local, u16_t local_port, const ip_addr_t* remote,
                                   u16_t remote_port) {

@@ -4,6 +4,7 @@
 #define ZTSHIM_STACK_LWIP_HOOKS_H
 
 #include "lwip/err.h"
+#include "lwip/ip6_addr.h"
 #include "lwip/ip_addr.h"
 
 #ifdef __cplusplus
@@ -18,6 +19,7 @@ struct netif* ztshim_lwip_route4(const ip4_addr_t* source, const ip4_addr_t* des
 const ip4_addr_t* ztshim_lwip_gateway4(struct netif* netif, const ip4_addr_t* destination);
 struct netif* ztshim_lwip_route6(const ip6_addr_t* source, const ip6_addr_t* destination);
 const ip6_addr_t* ztshim_lwip_gateway6(struct netif* netif, const ip6_addr_t* destination);
+u8_t ztshim_lwip_same_link6(const ip6_addr_t* target, const ip6_addr_t* own);
 u32_t ztshim_lwip_sequence_number(const ip_addr_t* local, u16_t local_port, const ip_addr_t* remote,
                                   u16_t remote_port);
 err_t ztshim_lwip_may_enter(struct tcp_pcb* pcb, const struct tcp_hdr* header);
@@ -29,6 +31,10 @@ err_t ztshim_lwip_may_enter(struct tcp_pcb* pcb, const struct tcp_hdr* header);
 #define LWIP_HOOK_ETHARP_GET_GW(netif, destination) ztshim_lwip_gateway4(netif, destination)
 #define LWIP_HOOK_IP6_ROUTE(source, destination) ztshim_lwip_route6(source, destination)
 #define LWIP_HOOK_ND6_GET_GW(netif, destination) ztshim_lwip_gateway6(netif, destination)
+/* lwIP gives every address of ours a /64 on the link, and solicits neighbours of the same /64 only.
+ * Ours have the prefixes that the controller says (a 6PLANE network is a /40). */
+#undef ip6_addr_net_eq
+#define ip6_addr_net_eq(target, own) ztshim_lwip_same_link6(target, own)
 #define LWIP_HOOK_TCP_ISN(local, local_port, remote, remote_port) \
   ztshim_lwip_sequence_number(local, local_port, remote, remote_port)
 /* Only listeners and TIME_WAIT have a question; everybody else takes the short way. */

@@ -21,12 +21,12 @@
 #define LWIP_SUPPORT_CUSTOM_PBUF 1
 #define LWIP_NETIF_TX_SINGLE_PBUF 1
 
-/* What we speak. UDP arrives with the datagram sockets. */
+/* What we speak. Datagrams of all kinds are ours, by one raw pcb for each protocol. */
 #define LWIP_IPV4 1
 #define LWIP_IPV6 1
 #define LWIP_TCP 1
 #define LWIP_UDP 0
-#define LWIP_RAW 0
+#define LWIP_RAW 1
 #define LWIP_DNS 0
 #define LWIP_DHCP 0
 #define LWIP_AUTOIP 0
@@ -57,11 +57,11 @@
 #define IP_REASS_MAX_PBUFS 512 /* what strangers' incomplete datagrams may hold */
 #define MEMP_NUM_REASSDATA 64
 #define IP_DEFAULT_TTL 64
-#define LWIP_MULTICAST_PING 0
+#define LWIP_MULTICAST_PING 1 /* IPv6 only: Interface lets no IPv4 ones through */
 #define LWIP_BROADCAST_PING 0
 
 /* IPv6. Addresses and routes come from the controller, never from router advertisements. */
-#define LWIP_IPV6_NUM_ADDRESSES 8
+#define LWIP_IPV6_NUM_ADDRESSES 17 /* kMaxAddresses and the link-local one */
 #define LWIP_IPV6_MLD 0
 #define LWIP_IPV6_AUTOCONFIG 0
 #define LWIP_IPV6_SEND_ROUTER_SOLICIT 0

@@ -13,7 +13,11 @@
 #include "lwip/ip6.h"
 #include "lwip/nd6.h"
 #include "lwip/pbuf.h"
+#include "lwip/prot/icmp.h"
+#include "lwip/prot/ip.h"
 #include "netif/ethernet.h"
+#include "service/stack/icmp_error.h"
+#include "service/stack/pcb.h"
 
 namespace ztshim::stack {
 namespace {
@@ -210,6 +214,11 @@ bool is_router_talk(ByteView packet) {
          (packet[kIpv6HeaderSize] == ICMP6_TYPE_RA || packet[kIpv6HeaderSize] == ICMP6_TYPE_RD);
 }
 
+bool is_echo_request(ByteView packet) {
+  const std::size_t header = (packet[0] & 0x0fU) * 4;
+  return packet[9] == IP_PROTO_ICMP && packet.size() > header && packet[header] == ICMP_ECHO;
+}
+
 }  // namespace
 
 void Interface::input_arp(ByteView payload) {
@@ -237,6 +246,12 @@ void Interface::input_ip(std::uint64_t destination, ByteView payload, bool is_v6
     if (!(is_v6 && (to.is_link_local() || to.is_multicast()))) return;
   }
   if (is_v6 && is_router_talk(payload)) return;
+  // Linux answers pings to a group over IPv6 alone (icmp_echo_ignore_broadcasts).
+  if (!is_v6 && is_group && is_echo_request(payload)) return;
+  if (const auto error = is_group ? std::nullopt : parse_icmp_error(payload, is_v6)) {
+    // lwIP would believe anybody who says that packets are too big.
+    if (!owns(error->local.ip) || !note_icmp_error(*error)) return;
+  }
   netif* const n = netif_for(to);
   pbuf* const p = copy_to_pbuf(payload);
   if (p == nullptr) return;
@@ -277,14 +292,16 @@ void Interface::deliver_local_packets() {
   for (const auto& n : netifs_) netif_poll(n.get());
 }
 
-IpAddress Interface::source_for(const IpAddress& next_hop) const {
+IpAddress Interface::source_for(const IpAddress& next_hop, const IpAddress& destination) const {
+  // IPv4 speaks from the subnet the next hop is in; IPv6 prefers likeness to the destination
+  // (RFC 6724, rule 8).
+  const IpAddress& like = destination.is_v6() ? destination : next_hop;
   const IpPrefix* best = nullptr;
   unsigned best_bits = 0;
   for (const IpPrefix& address : config_.addresses) {
-    if (address.ip.family() != next_hop.family()) continue;
-    // A subnet the next hop is in wins over any likeness of bits.
-    const unsigned bits =
-        common_prefix_bits(address.ip, next_hop) + (address.contains(next_hop) ? 128 : 0);
+    if (address.ip.family() != like.family()) continue;
+    // A subnet the other is in wins over any likeness of bits.
+    const unsigned bits = common_prefix_bits(address.ip, like) + (address.contains(like) ? 128 : 0);
     if (best == nullptr || bits > best_bits) {
       best = &address;
       best_bits = bits;
@@ -326,19 +343,20 @@ namespace {
 struct Match {
   Interface* interface = nullptr;
   int bits = -1;
-  IpAddress next_hop;
+  IpAddress next_hop, source;
 };
 
 // The best way through one interface.
 void match(Interface& interface, const IpAddress& destination, Match& best) {
   for (const IpPrefix& address : interface.config().addresses) {
     if (address.contains(destination) && static_cast<int>(address.bits) > best.bits) {
-      best = {&interface, static_cast<int>(address.bits), destination};
+      best = {&interface, static_cast<int>(address.bits), destination, {}};
     }
   }
   for (const InterfaceRoute& route : interface.config().routes) {
     if (route.target.contains(destination) && static_cast<int>(route.target.bits) > best.bits) {
-      best = {&interface, static_cast<int>(route.target.bits), route.via ? route.via : destination};
+      best = {&interface, static_cast<int>(route.target.bits), route.via ? route.via : destination,
+              interface.owns(route.source) ? route.source : IpAddress{}};
     }
   }
 }
@@ -355,8 +373,9 @@ std::optional<Stack::Hop> Interfaces::route(const IpAddress& source,
   }
   for (const auto& [id, interface] : all_) match(*interface, destination, best);
   if (best.interface == nullptr) return std::nullopt;
+  const IpAddress from =
+      best.source ? best.source : best.interface->source_for(best.next_hop, destination);
   // A managed route without a gateway of our own kind: we would have no address to use.
-  const IpAddress from = best.interface->source_for(best.next_hop);
   if (!from) return std::nullopt;
   return Stack::Hop{best.interface->id(), best.next_hop, from};
 }

@@ -36,8 +36,9 @@ class Interface {
   bool has(const netif& candidate) const;
   bool has_local_packets() const;
   void deliver_local_packets();
-  // The own address for packets to `next_hop`; empty when there is none of its family.
-  IpAddress source_for(const IpAddress& next_hop) const;
+  // The own address for packets to `destination` by way of `next_hop`; empty when there is none of
+  // the family.
+  IpAddress source_for(const IpAddress& next_hop, const IpAddress& destination) const;
 
  private:
   netif* add_netif(const IpPrefix& address);

@@ -5,6 +5,7 @@
 
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/tcp.h"
+#include "service/stack/icmp_error.h"
 #include "service/stack/lwip_error.h"
 #include "service/stack/lwip_glue.h"
 
@@ -70,6 +71,12 @@ struct Trampolines {
   static err_t sent(void* arg, tcp_pcb*, u16_t) {
     static_cast<Pcb*>(arg)->events_->on_acknowledged();
     return ERR_OK;
+  }
+
+  static void unreachable(tcp_pcb* pcb, std::errc error) {
+    // Those without a handle are lwIP's alone and need no news.
+    if (pcb->callback_arg == nullptr || pcb->errf != ended) return;
+    static_cast<Pcb*>(pcb->callback_arg)->events_->on_unreachable(error);
   }
 
   static void ended(void* arg, err_t error) {
@@ -369,6 +376,47 @@ void ListenPcb::close() {
     tcp_arg(pcb, nullptr);
     tcp_close(pcb);
   }
+}
+
+namespace {
+
+// What is not acknowledged goes out again in segments that fit. (The peer's window and the
+// congestion window are measured in segments of the new size: lwIP would never send larger ones.)
+void shrink_segments(tcp_pcb* pcb, u16_t mss) {
+  if (mss >= pcb->mss) return;
+  pcb->mss = mss;
+  // Refused when there is nothing on its way, or when a segment is just being sent.
+  tcp_rexmit_rto_prepare(pcb);
+  tcp_seg* const first = pcb->unsent;
+  for (tcp_seg** at = &pcb->unsent; *at != nullptr; at = &(*at)->next) {
+    tcp_seg* const whole = *at;
+    pcb->unsent = whole;  // lwIP splits the first one only; `at` points into the one before it
+    tcp_split_unsent_seg(pcb, mss);
+  }
+  pcb->unsent = first;
+  tcp_output(pcb);
+}
+
+}  // namespace
+
+bool note_icmp_error(const IcmpError& error) {
+  if (error.protocol != IP_PROTO_TCP) return false;
+  for (tcp_pcb* pcb = tcp_active_pcbs; pcb != nullptr; pcb = pcb->next) {
+    if (pcb->local_port != error.local.port || pcb->remote_port != error.remote.port) continue;
+    if (from_lwip(pcb->local_ip) != error.local.ip || from_lwip(pcb->remote_ip) != error.remote.ip)
+      continue;
+    // RFC 5927 4.1: only what is on its way can have met an error.
+    if (TCP_SEQ_LT(error.sequence, pcb->lastack) || TCP_SEQ_GT(error.sequence, pcb->snd_nxt))
+      return false;
+    if (error.mtu == 0) {
+      Trampolines::unreachable(pcb, error.error);
+    } else {
+      const unsigned headers = TCP_HLEN + (error.remote.ip.is_v6() ? IP6_HLEN : IP_HLEN);
+      shrink_segments(pcb, static_cast<u16_t>(error.mtu - headers));
+    }
+    return true;
+  }
+  return false;
 }
 
 bool is_finishing_alone() {

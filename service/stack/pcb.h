@@ -33,6 +33,8 @@ class PcbEvents {
   virtual void on_data(pbuf* chain) = 0;  // passes ownership
   virtual void on_fin() = 0;
   virtual void on_acknowledged() = 0;
+  // An ICMP error about a packet of ours; the connection exists as before.
+  virtual void on_unreachable(std::errc error) = 0;
   virtual void on_ending(Ending why) = 0;  // the last event
 
  protected:
@@ -145,6 +147,11 @@ class ListenPcb {
  private:
   tcp_pcb* pcb_ = nullptr;
 };
+
+// Tells the connection it is about, if there is one: its peer must know what we sent just now.
+// False: none. A packet that was too big makes later ones smaller.
+struct IcmpError;
+bool note_icmp_error(const IcmpError& error);
 
 // Is anything unacknowledged on connections that lwIP finishes alone (after Ending::Finished)?
 bool is_finishing_alone();

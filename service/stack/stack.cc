@@ -118,8 +118,10 @@ bool Stack::is_neighbour_known(const Hop& hop) const {
   }
   for (int i = 0; i < LWIP_ND6_NUM_NEIGHBORS; ++i) {
     const nd6_neighbor_cache_entry& entry = neighbor_cache[i];
-    if (entry.state > ND6_INCOMPLETE && from_lwip(entry.next_hop_address) == hop.next_hop)
+    if (entry.state > ND6_INCOMPLETE && entry.netif == out &&
+        from_lwip(entry.next_hop_address) == hop.next_hop) {
       return true;
+    }
   }
   return false;
 }

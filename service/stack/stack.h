@@ -20,7 +20,8 @@ enum class InterfaceId : std::uint64_t {};
 
 struct InterfaceRoute {
   IpPrefix target;
-  IpAddress via;  // empty: on-link
+  IpAddress via;     // empty: on-link
+  IpAddress source;  // the own address to use; empty: the one most like the target
   auto operator<=>(const InterfaceRoute&) const = default;
 };
 struct InterfaceConfig {

@@ -1,5 +1,6 @@
 #include "tests/stack/partner.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/reader.h"
@@ -25,7 +26,33 @@ void be(Bytes& to, std::uint64_t value, int size) {
   for (int i = size - 1; i >= 0; --i) to.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
 }
 
+std::uint32_t pseudo_header(const IpAddress& from, const IpAddress& to, std::uint8_t protocol,
+                            std::size_t size) {
+  std::uint32_t sum = protocol + static_cast<std::uint32_t>(size);
+  for (const IpAddress& address : {from, to}) {
+    const ByteView bytes = address.bytes();
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      sum += i % 2 == 0 ? static_cast<std::uint32_t>(bytes[i]) << 8 : bytes[i];
+    }
+  }
+  return sum;
+}
+
 }  // namespace
+
+Bytes ip_packet(const IpAddress& from, const IpAddress& to, std::uint8_t protocol, ByteView payload,
+                std::uint8_t hops) {
+  if (from.is_v4()) return ipv4_packet(from, to, protocol, payload);
+  Bytes packet;
+  be(packet, 0x6000'0000, 4);
+  be(packet, payload.size(), 2);
+  packet.push_back(protocol);
+  packet.push_back(hops);
+  append(packet, from.bytes());
+  append(packet, to.bytes());
+  append(packet, payload);
+  return packet;
+}
 
 Bytes ipv4_packet(const IpAddress& from, const IpAddress& to, std::uint8_t protocol,
                   ByteView payload) {
@@ -62,16 +89,42 @@ void Partner::on_frame(const OutgoingFrame& frame) {
   if (frame.interface != interface) return;
   seen.push_back({frame.interface, frame.destination, frame.source, frame.ether_type,
                   to_bytes(frame.payload)});
+  if (frame.ether_type == kIpv6) return on_solicitation(frame);
   if (frame.ether_type != kArp || frame.payload.size() < 28 || frame.payload[7] != 1) return;
   const IpAddress wanted = IpAddress::v4(frame.payload.subspan(24, 4));
   const IpAddress asker = IpAddress::v4(frame.payload.subspan(14, 4));
-  arp_asked_for.push_back(wanted);
-  if (!answers_arp) return;
-  const auto other = also_answers_for.find(wanted);
-  if (wanted != ip && other == also_answers_for.end()) return;
-  const std::uint64_t answer = wanted == ip ? mac : other->second;
+  const std::uint64_t answer = mac_of(wanted);
+  if (answer == 0) return;
   answers_.push_back(
       {interface, frame.source, answer, kArp, arp(2, answer, wanted, frame.source, asker)});
+}
+
+// Whose question it is to answer; 0: nobody's.
+std::uint64_t Partner::mac_of(const IpAddress& wanted) {
+  arp_asked_for.push_back(wanted);
+  if (!answers_arp) return 0;
+  if (wanted == ip) return mac;
+  const auto other = also_answers_for.find(wanted);
+  return other == also_answers_for.end() ? 0 : other->second;
+}
+
+void Partner::on_solicitation(const OutgoingFrame& frame) {
+  const ByteView packet = frame.payload;
+  if (packet.size() < 64 || packet[6] != 58 || packet[40] != 135) return;
+  const IpAddress asker = IpAddress::v6(packet.subspan(8, 16));
+  const IpAddress wanted = IpAddress::v6(packet.subspan(48, 16));
+  if (asker.is_unspecified()) return;  // somebody announces an address
+  const std::uint64_t answer = mac_of(wanted);
+  if (answer == 0) return;
+  Bytes message;
+  be(message, 0x8800'0000, 4);
+  be(message, 0x6000'0000, 4);  // solicited, override
+  append(message, wanted.bytes());
+  be(message, 0x0201, 2);  // the target's link-layer address
+  be(message, answer, 6);
+  put16(message, 2, checksum(message, pseudo_header(wanted, asker, 58, message.size())));
+  answers_.push_back(
+      {interface, frame.source, answer, kIpv6, ip_packet(wanted, asker, 58, message, 255)});
 }
 
 void Partner::flush(Stack& stack, std::uint64_t our_mac) {
@@ -100,32 +153,53 @@ void Partner::send(Stack& stack, std::uint64_t our_mac, const Segment& segment) 
   be(tcp, 0, 4);
   append(tcp, segment.options);
   append(tcp, segment.payload);
-  std::uint32_t pseudo = 6 + static_cast<std::uint32_t>(tcp.size());
-  for (const IpAddress& address : {segment.from.ip, segment.to.ip}) {
-    pseudo += (address.v4_number() >> 16) + (address.v4_number() & 0xffff);
-  }
-  put16(tcp, 16, checksum(tcp, pseudo));
-  stack.input(interface, our_mac, mac, kIp, ipv4_packet(segment.from.ip, segment.to.ip, 6, tcp));
+  put16(tcp, 16, checksum(tcp, pseudo_header(segment.from.ip, segment.to.ip, 6, tcp.size())));
+  send_packet(stack, our_mac, ip_packet(segment.from.ip, segment.to.ip, 6, tcp));
+}
+
+void Partner::send_packet(Stack& stack, std::uint64_t our_mac, ByteView packet) {
+  stack.input(interface, our_mac, mac, packet[0] >> 4 == 6 ? kIpv6 : kIp, packet);
+}
+
+void Partner::send_error(Stack& stack, std::uint64_t our_mac, const IpAddress& router,
+                         std::uint8_t type, std::uint8_t code, std::uint32_t data, ByteView about) {
+  Bytes message{type, code, 0, 0};
+  be(message, data, 4);
+  append(message, about.first(std::min<std::size_t>(about.size(), router.is_v6() ? 512 : 28)));
+  const bool is_v6 = router.is_v6();
+  const IpAddress to =
+      is_v6 ? IpAddress::v6(about.subspan(8, 16)) : IpAddress::v4(about.subspan(12, 4));
+  put16(message, 2, checksum(message, is_v6 ? pseudo_header(router, to, 58, message.size()) : 0));
+  send_packet(stack, our_mac, ip_packet(router, to, is_v6 ? 58 : 1, message));
 }
 
 void Partner::send_ping(Stack& stack, std::uint64_t our_mac, const IpAddress& to,
                         ByteView payload) {
   Bytes icmp;
-  be(icmp, 0x0800'0000'1234'0001, 8);
+  be(icmp, ip.is_v6() ? 0x8000'0000'1234'0001 : 0x0800'0000'1234'0001, 8);
   append(icmp, payload);
-  put16(icmp, 2, checksum(icmp));
-  stack.input(interface, our_mac, mac, kIp, ipv4_packet(ip, to, 1, icmp));
+  put16(icmp, 2, checksum(icmp, ip.is_v6() ? pseudo_header(ip, to, 58, icmp.size()) : 0));
+  send_packet(stack, our_mac, ip_packet(ip, to, ip.is_v6() ? 58 : 1, icmp));
 }
 
 std::vector<Segment> Partner::take_segments() {
   std::vector<Segment> segments;
   for (const Frame& frame : std::exchange(seen, {})) {
-    if (frame.ether_type != kIp || frame.payload.size() < 40 || frame.payload[9] != 6) continue;
+    const bool is_v6 = frame.ether_type == kIpv6;
+    const std::size_t ip_header = is_v6 ? 40 : 20;
+    if (!is_v6 && frame.ether_type != kIp) continue;
+    if (frame.payload.size() < ip_header + 20 || frame.payload[is_v6 ? 6 : 9] != 6) continue;
     Reader in(frame.payload);
-    in.take(12);
     Segment segment;
-    segment.from.ip = IpAddress::v4(in.take(4));
-    segment.to.ip = IpAddress::v4(in.take(4));
+    if (is_v6) {
+      in.take(8);
+      segment.from.ip = IpAddress::v6(in.take(16));
+      segment.to.ip = IpAddress::v6(in.take(16));
+    } else {
+      in.take(12);
+      segment.from.ip = IpAddress::v4(in.take(4));
+      segment.to.ip = IpAddress::v4(in.take(4));
+    }
     segment.from.port = in.be<std::uint16_t>();
     segment.to.port = in.be<std::uint16_t>();
     segment.sequence = in.be<std::uint32_t>();
@@ -136,7 +210,7 @@ std::vector<Segment> Partner::take_segments() {
     in.take(4);
     segment.options = to_bytes(in.take(header - 20));
     const ByteView whole(frame.payload);
-    segment.payload = to_bytes(whole.subspan(20 + header));
+    segment.payload = to_bytes(whole.subspan(ip_header + header));
     segments.push_back(std::move(segment));
   }
   return segments;

@@ -25,6 +25,7 @@ struct Notes final : PcbEvents {
   void on_data(pbuf* chain) override { received.append(chain); }
   void on_fin() override { fin = true; }
   void on_acknowledged() override { ++acknowledgements; }
+  void on_unreachable(std::errc error) override { unreachable.push_back(error); }
   void on_ending(Ending why) override { ending = why; }
 
   std::string text() {
@@ -40,6 +41,7 @@ struct Notes final : PcbEvents {
   bool connected = false, fin = false;
   int acknowledgements = 0;
   std::optional<Ending> ending;
+  std::vector<std::errc> unreachable;
   PbufQueue received;
 };
 
@@ -439,9 +441,9 @@ TEST_F(ListenTest, RandomFramesDoNoHarm) {
 }
 
 TEST_F(StackTest, RouteGoesByTheLongestPrefixAndItsGateway) {
-  config.routes = {{*IpPrefix::parse("172.16.0.0/12"), ip("10.1.0.254")},
-                   {*IpPrefix::parse("172.16.5.0/24"), ip("10.1.0.253")},
-                   {*IpPrefix::parse("172.17.0.0/16"), {}}};
+  config.routes = {{*IpPrefix::parse("172.16.0.0/12"), ip("10.1.0.254"), {}},
+                   {*IpPrefix::parse("172.16.5.0/24"), ip("10.1.0.253"), {}},
+                   {*IpPrefix::parse("172.17.0.0/16"), {}, {}}};
   stack.set_interface(kNet, config);
   EXPECT_EQ(stack.route(ip("10.1.0.9"))->next_hop, ip("10.1.0.9"));
   EXPECT_EQ(stack.route(ip("172.16.1.1"))->next_hop, ip("10.1.0.254"));
@@ -453,7 +455,7 @@ TEST_F(StackTest, RouteGoesByTheLongestPrefixAndItsGateway) {
 }
 
 TEST_F(StackTest, PacketsBehindAGatewayGoToItsMac) {
-  config.routes = {{*IpPrefix::parse("172.16.0.0/12"), ip("10.1.0.254")}};
+  config.routes = {{*IpPrefix::parse("172.16.0.0/12"), ip("10.1.0.254"), {}}};
   stack.set_interface(kNet, config);
   partner.also_answers_for[ip("10.1.0.254")] = 0x02'00'00'00'fe'fe;
   pcb = Pcb::create(Pcb::Kind::V4);
@@ -481,7 +483,7 @@ TEST_F(StackTest, NeighbourIsKnownOnceItAnswered) {
 TEST_F(StackTest, ConnectionSurvivesAChangeThatKeepsItsAddress) {
   establish();
   config.addresses.insert(config.addresses.begin(), *IpPrefix::parse("10.5.0.1/24"));
-  config.routes = {{*IpPrefix::parse("172.16.0.0/12"), ip("10.1.0.254")}};
+  config.routes = {{*IpPrefix::parse("172.16.0.0/12"), ip("10.1.0.254"), {}}};
   stack.set_interface(kNet, config);
   send(from_partner(Segment::Ack, "still there"));
   EXPECT_EQ(notes.text(), "still there");
