@@ -245,6 +245,7 @@ void Dispatch::on_direct(Now now, const Opened& packet, Outbox& out) {
     keepalive_.arm(peer, now.time);
   }
   entry->last_authentic = now.time;
+  path_watch_.on_direct(now, peer, *entry, out);
   if (answers_ && answers_->verb == Verb::Hello) {
     // By our own note of the time, not the echoed one: the wall clock may have been set since.
     entry->path->measured(static_cast<int>((now.time - answers_->when).count()));
@@ -258,7 +259,7 @@ void Dispatch::on_direct(Now now, const Opened& packet, Outbox& out) {
 void Dispatch::dispute(Now now, Peer& peer, const PeerPath& twin, const PathKey& place,
                        Outbox& out) {
   const std::uint64_t key = core_.salted(place.hash() * 37 + peer.address().number());
-  const bool settled = twin.last_authentic > disputes_.last(key) && !twin.is_doubtful();
+  const bool settled = twin.last_authentic > disputes_.last(key) && !twin.is_doubtful(now.time);
   if (!disputes_.enter(key, now.time, settled ? kSettledPath : kDisputePath)) return;
   const PathKey old = twin.path->key;
   greeting_.probe(now, peer, old.socket, old.remote, Greeting::Probe::Light, out);

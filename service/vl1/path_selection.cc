@@ -36,7 +36,9 @@ std::int64_t path_rank(const PeerPath& entry, Time now) {
   const Duration silence = std::min(now - path.last_receive, kSilenceCap);
   const std::int64_t penalty = path.is_alive(now) ? 0 : kUnknownLatency + silence.count();
   const std::int64_t distance = kScopes - scope_number(path.key.remote.ip);
-  return (latency + penalty) * distance;
+  constexpr std::int64_t kBehindAllOthers = std::int64_t{1} << 40;
+  const std::int64_t doubt = entry.is_doubtful(now) ? kBehindAllOthers : 0;
+  return (latency + penalty) * distance + doubt;
 }
 
 PeerPath* best_path(Peer& peer, Time now, Expired expired) {

@@ -12,7 +12,8 @@
 
 namespace ztshim::vl1 {
 
-// Lower is better: latency, weighed by how near the address is; silent paths rank behind live ones.
+// Lower is better: latency, weighed by how near the address is; silent paths rank behind live ones,
+// those in doubt (ours, path_watch) behind all.
 std::int64_t path_rank(const PeerPath& entry, Time now);
 
 enum class Expired { Refuse, Accept };

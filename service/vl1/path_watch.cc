@@ -12,12 +12,21 @@ void PathWatch::on_relayed(Now now, Peer& peer, Outbox& out) {
   }
 }
 
+// The peer has other ways to us than the one we would take to it, and uses them: with two
+// interfaces the better one may have gone, and the peer knows while we do not.
+void PathWatch::on_direct(Now now, Peer& peer, const PeerPath& used, Outbox& out) {
+  if (peer.paths.size() < 2) return;
+  PeerPath* best = best_path(peer, now.time);
+  if (best == nullptr || best->path == used.path) return;
+  if (now.time - best->path->last_receive < kDoubtPath) return;
+  if (now.time - best->asked >= kAskAgain) ask(now, peer, *best, out);
+}
+
 void PathWatch::on_send(Now now, Address to, Outbox& out) {
   Peer* peer = core_.topology.find(to);
   PeerPath* entry = peer == nullptr ? nullptr : best_path(*peer, now.time);
   if (entry == nullptr || now.time - entry->path->last_receive < kSilentPath) return;
-  const bool unanswered = entry->asked > entry->last_authentic;
-  if (unanswered && !entry->is_doubtful() && now.time - entry->asked >= kAnswerTime) {
+  if (entry->leaves_unanswered(now.time) && entry->doubted <= entry->last_authentic) {
     entry->doubted = now.time;
     // The relay will be used from now on: is it there, and does it know where we are?
     keepalive_.question_best_root(now, out);

@@ -24,8 +24,12 @@ struct PeerPath {
   Time doubted = kLongAgo;         // since then it seems not to
 
   bool is_usable(Time now) const { return now - last_authentic < kPathExpiry; }
-  // Nothing has come over it since it was doubted.
-  bool is_doubtful() const { return doubted > last_authentic; }
+  // It was asked, and has had time to answer.
+  bool leaves_unanswered(Time now) const {
+    return asked > last_authentic && now - asked >= kAnswerTime;
+  }
+  // Nothing has come over it since it was doubted, or asked.
+  bool is_doubtful(Time now) const { return doubted > last_authentic || leaves_unanswered(now); }
 };
 
 struct Peer {

@@ -60,7 +60,7 @@ Sender::Seal Sender::seal_for(Peer& peer, const PathKey& to) const {
 
 Path* Sender::route_to(Peer& peer, Time now) const {
   PeerPath* direct = best_path(peer, now);
-  if (direct != nullptr && !direct->is_doubtful()) return direct->path;
+  if (direct != nullptr && !direct->is_doubtful(now)) return direct->path;
   Peer* root = core_.roots.best(core_.topology, now);
   if (root != nullptr && root != &peer) {
     if (const PeerPath* relay = best_path(*root, now)) return relay->path;
