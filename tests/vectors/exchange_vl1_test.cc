@@ -81,7 +81,10 @@ class Exchange : public CaseTest {
       } else if (!sent.contains("clear_from_verb")) {
         all.push_back({sent.at("to_endpoint"), sent.at("wire")});
       } else {
-        const auto header = PacketHeader::read(hex_bytes(sent.at("wire")));
+        const Bytes wire = hex_bytes(sent.at("wire"));
+        const bool authentic = opened({}, wire, parties_).content != "not authentic";
+        EXPECT_EQ(authentic, sent.at("authentic").get<bool>());
+        const auto header = PacketHeader::read(wire);
         EXPECT_EQ(static_cast<int>(header->suite()), sent.at("cipher_suite").get<int>());
         EXPECT_EQ(header->hops(), sent.at("hops").get<unsigned>());
         all.push_back({sent.at("to_endpoint"),
@@ -102,6 +105,7 @@ INSTANTIATE_TEST_SUITE_P(, Exchange, ::testing::ValuesIn(vl1_cases()),
 
 TEST_P(Exchange, sends_what_the_reference_sends) {
   Outbox out;
+  const std::uint64_t opened_before = receiver_->vl1().counters().packets_opened;
   const unsigned times = has("sent_times") ? static_cast<unsigned>(number("sent_times")) : 1;
   for (unsigned i = 0; i < times; ++i) {
     Bytes wire = bytes("wire");
@@ -114,6 +118,20 @@ TEST_P(Exchange, sends_what_the_reference_sends) {
   if (text("name").find("(cluster redirect)") != std::string::npos) sends.resize(1);
   // Which party of an introduction is told first is random.
   EXPECT_THAT(opened(out, parties_), ::testing::UnorderedElementsAreArray(sends));
+  // USER_MESSAGE goes nowhere here (docs/vl1-conformance.md), but it is heard as the message it is.
+  if (has("user_messages")) {
+    const Json& message = data().at("user_messages").at(0);
+    Bytes packet = bytes("wire");
+    ASSERT_TRUE(keys_between(file(kFile).at("identities").at(text("from")),
+                             file(kFile).at("identities").at(text("receiver")))
+                    .open(packet));
+    EXPECT_EQ(receiver_->vl1().counters().packets_opened, opened_before + 1);
+    EXPECT_EQ(PacketHeader::read(packet)->source.text(), message.at("origin"));
+    EXPECT_EQ(to_hex(ByteView(packet).subspan(kPacketHeaderSize)),
+              to_hex(message.at("type_id").get<std::uint64_t>(), 16) +
+                  message.at("data").get<std::string>());
+    EXPECT_TRUE(receiver_->upper().received.empty());
+  }
   if (!sends.empty() && !out.datagrams().empty()) {
     EXPECT_EQ(opened(out, parties_).front(), sends.front()) << "relayed packets go first";
   }

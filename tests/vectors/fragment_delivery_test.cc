@@ -16,6 +16,9 @@ std::vector<std::pair<std::vector<std::size_t>, std::uint64_t>> deliveries(const
   for (const char* list : {"delivery_in_order", "other_deliveries_of_equal_messages"}) {
     if (!data.contains(list)) continue;
     for (const Json& delivery : data.at(list)) {
+      // What comes out is right, and nothing comes out otherwise.
+      EXPECT_EQ(delivery.at("content_right").get<bool>(),
+                delivery.at("messages_delivered").get<std::uint64_t>() > 0);
       all.emplace_back(delivery.at("order").get<std::vector<std::size_t>>(),
                        delivery.at("messages_delivered").get<std::uint64_t>());
     }
