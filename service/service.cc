@@ -172,9 +172,8 @@ Environment Service::load_environment(const Identity& identity, World planet) {
     settings_[network.id] = network.settings;
     environment.networks.push_back({network.id, std::move(network.config), network.settings});
   }
-  environment.controller_networks = store_.load_controller_networks();
-  environment.controller_members = store_.load_controller_members();
-  environment.run_controller = options_.run_controller || !environment.controller_networks.empty();
+  environment.controller_records = &store_;
+  environment.run_controller = options_.run_controller || !store_.record_networks().empty();
   return environment;
 }
 

@@ -36,9 +36,10 @@ class Controller::Impl {
   void on_request(Now now, const Request& request, Outbox& out);
   bool is_authorized(Now now, NetworkId id, Address member) const;
   void push_all(Now now, NetworkId id, Outbox& out);
+  std::vector<Address> online_members(Now now, NetworkEntry& network) const;
   void push(Now now, NetworkId id, Address member, Outbox& out);
-  void revoke(Now now, NetworkId id, const NetworkEntry& network,
-              const std::vector<Address>& members, Outbox& out);
+  void revoke(Now now, NetworkId id, NetworkEntry& network, const std::vector<Address>& members,
+              Outbox& out);
   void on_deadline(Now now, Outbox& out);
   Time next_deadline() const { return repeats_.empty() ? kNever : repeats_.front().due; }
 
@@ -140,7 +141,9 @@ void Controller::Impl::add_defaults(const NetworkDefinition& network, bool is_ne
 // What a push will need. Kept of those who are refused as well, so that authorising them takes
 // effect at once and not with their next request.
 void Controller::Impl::remember(Now now, const Asked& asked) {
-  MemberEntry& entry = *records.find(asked.network, asked.member.address());
+  const Address address = asked.member.address();
+  MemberEntry& entry = *records.find(asked.network, address);
+  records.find(asked.network)->heard.insert(address);
   entry.last_request = now.time;
   entry.metadata = to_bytes(asked.metadata);
   entry.identity = asked.member;
@@ -151,7 +154,8 @@ void Controller::Impl::serve(Now now, const Asked& asked, Outbox& out) {
   const Address address = asked.member.address();
   MemberEntry* entry = records.find(asked.network, address);
   const bool is_new = entry == nullptr;
-  Json record = is_new ? new_member_record(asked.network, address, now.wall_ms) : entry->record;
+  Json record =
+      is_new ? new_member_record(asked.network, address, now.wall_ms) : Records::record_of(*entry);
 
   // The first key seen under an address stays (trust on first use).
   const std::string pinned = read_text(member_of(record, "identity"), "");
@@ -247,7 +251,8 @@ void Controller::Impl::refuse(Now now, const Asked& asked, ErrorCode code, Outbo
 }
 
 bool Controller::Impl::is_authorized(Now now, NetworkId id, Address member) const {
-  const NetworkEntry* network = records.find(id);
+  // Whoever was served was served from a network that has been read.
+  const NetworkEntry* network = records.find_loaded(id);
   if (network == nullptr) return false;
   const auto found = network->members.find(member);
   return found != network->members.end() && now.time - found->second.last_served < kServedMemory;
@@ -263,12 +268,24 @@ void Controller::Impl::push(Now now, NetworkId id, Address member, Outbox& out) 
   serve(now, {id, identity, metadata, PacketId(), true}, out);
 }
 
+// Who can be told something now. Forgets those who have not asked for long.
+std::vector<Address> Controller::Impl::online_members(Now now, NetworkEntry& network) const {
+  std::vector<Address> online;
+  std::erase_if(network.heard, [&](Address address) {
+    const auto member = network.members.find(address);
+    if (member == network.members.end() || now.time - member->second.last_request >= kOnline) {
+      return true;
+    }
+    online.push_back(address);
+    return false;
+  });
+  return online;
+}
+
 void Controller::Impl::push_all(Now now, NetworkId id, Outbox& out) {
-  const NetworkEntry* network = records.find(id);
+  NetworkEntry* network = records.find(id);
   if (network == nullptr) return;
-  std::vector<Address> members;
-  for (const auto& [address, entry] : network->members) members.push_back(address);
-  for (const Address address : members) push(now, id, address, out);
+  for (const Address address : online_members(now, *network)) push(now, id, address, out);
 }
 
 void Controller::Impl::send_credentials(Now now, const std::vector<Address>& to, ByteView payload,
@@ -279,15 +296,11 @@ void Controller::Impl::send_credentials(Now now, const std::vector<Address>& to,
 }
 
 // Told to everybody online, the revoked ones too; the others pass it on.
-void Controller::Impl::revoke(Now now, NetworkId id, const NetworkEntry& network,
+void Controller::Impl::revoke(Now now, NetworkId id, NetworkEntry& network,
                               const std::vector<Address>& members, Outbox& out) {
   if (members.empty()) return;
-  std::vector<Address> online;
-  for (const auto& [address, entry] : network.members) {
-    if (now.time - entry.last_request < kOnline && address != own_address()) {
-      online.push_back(address);
-    }
-  }
+  std::vector<Address> online = online_members(now, network);
+  std::erase(online, own_address());
   for (std::size_t i = 0; i < members.size(); i += kRevocationsPerPacket) {
     NetworkCredentials packet;
     const std::size_t end = std::min(members.size(), i + kRevocationsPerPacket);
@@ -321,48 +334,9 @@ Controller::~Controller() = default;
 
 void Controller::attach(vl1::Vl1& vl1, vl2::Vl2& own) { impl_->attach(vl1, own); }
 
-bool Controller::load_network(ByteView content, std::string& error) {
-  auto record = parse_object(as_text(content));
-  if (!record) {
-    error = "not a JSON object";
-    return false;
-  }
-  const auto id = NetworkId::parse(read_text(member_of(*record, "id"), ""));
-  if (!id || !*id) {
-    error = "field \"id\" is not a network ID of 16 hexadecimal digits";
-    return false;
-  }
-  complete_network_record(*record, *id);
-  impl_->records.load_network(*id, std::move(*record));
-  return true;
-}
+void Controller::set_records(const RecordSource& source) { impl_->records.set_source(source); }
 
-bool Controller::load_member(NetworkId network, ByteView content, std::string& error) {
-  auto record = parse_object(as_text(content));
-  if (!record) {
-    error = "not a JSON object";
-    return false;
-  }
-  const auto address = Address::parse(read_text(member_of(*record, "id"), ""));
-  if (!address || address->is_reserved()) {
-    error = "field \"id\" is not a node address of 10 hexadecimal digits";
-    return false;
-  }
-  NetworkEntry* entry = impl_->records.find(network);
-  if (entry == nullptr) {
-    error = "its network " + network.text() + " has no record";
-    return false;
-  }
-  complete_member_record(*record, network, *address);
-  impl_->records.load_member(*entry, *address, std::move(*record));
-  return true;
-}
-
-std::vector<NetworkId> Controller::networks() const {
-  std::vector<NetworkId> ids;
-  for (const auto& [id, entry] : impl_->records.networks()) ids.push_back(id);
-  return ids;
-}
+std::vector<NetworkId> Controller::networks() const { return impl_->records.ids(); }
 
 Address Controller::address() const { return impl_->own_address(); }
 
@@ -376,7 +350,7 @@ NetworkId Controller::unused_network_id() {
   const std::uint64_t start = impl_->random().below(kNumbers - 1);
   for (std::uint64_t i = 0; i < kNumbers - 1; ++i) {
     const NetworkId id(prefix | ((start + i) % (kNumbers - 1) + 1));
-    if (impl_->records.find(id) == nullptr) return id;
+    if (!impl_->records.contains(id)) return id;
   }
   return NetworkId();
 }
@@ -401,7 +375,7 @@ Result<std::string, std::string> Controller::change_network(Now now, NetworkId n
 }
 
 bool Controller::delete_network(Now now, NetworkId network, Outbox& out) {
-  const NetworkEntry* entry = impl_->records.find(network);
+  NetworkEntry* entry = impl_->records.find(network);
   if (entry == nullptr) return false;
   std::vector<Address> members;
   for (const auto& [address, member] : entry->members) {
@@ -431,15 +405,14 @@ std::string Controller::member_revisions_json(NetworkId network) const {
   const NetworkEntry* entry = impl_->records.find(network);
   if (entry == nullptr) return "{}";
   for (const auto& [address, member] : entry->members) {
-    text += fmt::format("{}\"{}\":{}", text.size() > 1 ? "," : "", address.text(),
-                        read_unsigned(member_of(member.record, "revision"), 0));
+    text += fmt::format("{}\"{}\":{}", text.size() > 1 ? "," : "", address.text(), member.revision);
   }
   return text + "}";
 }
 
 std::optional<std::string> Controller::member_json(NetworkId network, Address member) const {
   const MemberEntry* entry = impl_->records.find(network, member);
-  return entry == nullptr ? std::nullopt : std::optional(write_text(entry->record));
+  return entry == nullptr ? std::nullopt : std::optional(entry->text);
 }
 
 Result<std::string, std::string> Controller::change_member(Now now, NetworkId network,
@@ -452,7 +425,8 @@ Result<std::string, std::string> Controller::change_member(Now now, NetworkId ne
   if (member.is_reserved()) return failure(std::string("no node can have this address"));
   const MemberEntry* known = impl_->records.find(network, member);
   const bool was_authorized = known != nullptr && known->definition.authorized;
-  Json record = known == nullptr ? new_member_record(network, member, now.wall_ms) : known->record;
+  Json record = known == nullptr ? new_member_record(network, member, now.wall_ms)
+                                 : Records::record_of(*known);
   merge_member(record, *changes, now.wall_ms);
   if (impl_->records.save_member(network, *entry, member, std::move(record), out)) {
     const bool is_authorized = impl_->records.find(network, member)->definition.authorized;

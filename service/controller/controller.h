@@ -11,6 +11,7 @@
 #include "common/bytes.h"
 #include "common/result.h"
 #include "common/time.h"
+#include "service/controller/record_source.h"
 #include "service/crypto/random.h"
 #include "service/vl1/vl1.h"
 #include "service/vl2/vl2.h"
@@ -24,10 +25,8 @@ class Controller final : public vl2::ConfigAuthority {
   // Before anything else. `own` is told of configurations for our own node.
   void attach(vl1::Vl1& vl1, vl2::Vl2& own);
 
-  // A record from disk (controller.d): the content of one file. False, with the reason in `error`,
-  // when it is not a record; the caller sets such a file aside.
-  bool load_network(ByteView content, std::string& error);
-  bool load_member(NetworkId network, ByteView content, std::string& error);
+  // The records of earlier runs; before anything else. Outlives this object.
+  void set_records(const RecordSource& source);
 
   // ---- administration (controller.md 7, 8); texts are JSON objects, merged at top level.
   Address address() const;  // whose networks these are

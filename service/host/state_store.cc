@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <charconv>
-#include <nlohmann/json.hpp>
 
 #include "common/log.h"
 #include "service/host/local_settings.h"
@@ -60,16 +59,6 @@ std::string file_of(const StoredObject& object) {
 // Controller records hold authorization tokens; configurations and peers say who talks to whom.
 mode_t mode_of(StoredKind kind) {
   return kind == StoredKind::Planet || kind == StoredKind::Moon ? kPublicFile : kSecretFile;
-}
-
-// Why the content is no controller record called `id`; empty when it is one.
-std::string record_problem(ByteView content, const std::string& id) {
-  const auto record = nlohmann::json::parse(content.begin(), content.end(), nullptr, false);
-  if (!record.is_object()) return "not a JSON object";
-  const auto found = record.find("id");
-  if (found == record.end() || !found->is_string()) return "no field \"id\"";
-  if (found->get<std::string>() != id) return "\"id\" differs from the file's name";
-  return {};
 }
 
 }  // namespace
@@ -251,43 +240,33 @@ Result<void, std::string> StateStore::save_settings(NetworkId id,
 
 // ---- controller
 
-std::vector<Bytes> StateStore::load_controller_networks() const {
-  std::vector<Bytes> records;
+std::vector<NetworkId> StateStore::record_networks() const {
+  std::vector<NetworkId> networks;
   for (const std::string& name : files_.list(std::string(kControllerNetworks))) {
-    const auto id = stem_number(name, 16, ".json");
-    if (!id) continue;
-    const std::string path = in(kControllerNetworks, name, "");
-    const auto content = files_.read(path);
-    if (!content || !*content) continue;
-    if (const std::string why = record_problem(**content, hex16(*id)); !why.empty()) {
-      files_.discard(path, why);
-    } else {
-      records.push_back(**content);
-    }
+    if (const auto id = stem_number(name, 16, ".json")) networks.emplace_back(*id);
   }
-  return records;
+  return networks;
 }
 
-std::vector<std::pair<NetworkId, Bytes>> StateStore::load_controller_members() const {
-  std::vector<std::pair<NetworkId, Bytes>> records;
-  for (const std::string& network : files_.list(std::string(kControllerNetworks))) {
-    const auto id = stem_number(network, 16, "");
-    if (!id) continue;
-    const std::string folder = fmt::format("{}/{}/member", kControllerNetworks, network);
-    for (const std::string& name : files_.list(folder)) {
-      const auto member = stem_number(name, 10, ".json");
-      if (!member) continue;
-      const std::string path = in(folder, name, "");
-      const auto content = files_.read(path);
-      if (!content || !*content) continue;
-      if (const std::string why = record_problem(**content, hex10(*member)); !why.empty()) {
-        files_.discard(path, why);
-      } else {
-        records.emplace_back(NetworkId(*id), **content);
-      }
+void StateStore::read_network(NetworkId network, const Take& take) const {
+  const std::string path = in(kControllerNetworks, network.text(), ".json");
+  const auto content = files_.read(path);
+  if (!content || !*content) return;
+  if (const std::string why = take(**content); !why.empty()) files_.discard(path, why);
+}
+
+void StateStore::read_members(NetworkId network, const TakeMember& take) const {
+  const std::string folder = fmt::format("{}/{}/member", kControllerNetworks, network.text());
+  for (const std::string& name : files_.list(folder)) {
+    const auto member = stem_number(name, 10, ".json");
+    if (!member) continue;
+    const std::string path = in(folder, name, "");
+    const auto content = files_.read(path);
+    if (!content || !*content) continue;
+    if (const std::string why = take(Address(*member), **content); !why.empty()) {
+      files_.discard(path, why);
     }
   }
-  return records;
 }
 
 // ---- from the node

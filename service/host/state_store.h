@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "service/controller/record_source.h"
 #include "service/crypto/identity.h"
 #include "service/host/home_files.h"
 #include "service/vl1/outbox.h"
@@ -17,7 +18,7 @@
 
 namespace ztshim::host {
 
-class StateStore {
+class StateStore final : public controller::RecordSource {
  public:
   explicit StateStore(HomeFiles files) : files_(std::move(files)) {}
   const HomeFiles& files() const { return files_; }
@@ -55,8 +56,10 @@ class StateStore {
   bool has_network(NetworkId id) const;
   Result<void, std::string> save_settings(NetworkId id, const vl2::LocalSettings& settings) const;
 
-  std::vector<Bytes> load_controller_networks() const;
-  std::vector<std::pair<NetworkId, Bytes>> load_controller_members() const;
+  // ---- controller::RecordSource: controller.d
+  std::vector<NetworkId> record_networks() const override;
+  void read_network(NetworkId network, const Take& take) const override;
+  void read_members(NetworkId network, const TakeMember& take) const override;
 
   Result<void, std::string> apply(const StoredObject& object) const;
 

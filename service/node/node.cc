@@ -12,29 +12,15 @@ Node::Node(Environment environment, RandomSource& random)
   if (environment.run_controller) {
     controller_ = std::make_unique<controller::Controller>(random_);
     controller_->attach(*vl1_, *vl2_);
-    load_records(environment);
+    if (environment.controller_records != nullptr) {
+      controller_->set_records(*environment.controller_records);
+    }
   }
   vl2_->attach(*vl1_, controller_.get());
   stored_networks_ = std::move(environment.networks);
 }
 
 Node::~Node() = default;
-
-// A damaged record costs one network or member, not the service.
-void Node::load_records(const Environment& environment) {
-  std::string error;
-  for (const Bytes& record : environment.controller_networks) {
-    if (!controller_->load_network(record, error)) {
-      log(LogArea::Controller, LogLevel::Error, "network record ignored: {}", error);
-    }
-  }
-  for (const auto& [network, record] : environment.controller_members) {
-    if (!controller_->load_member(network, record, error)) {
-      log(LogArea::Controller, LogLevel::Error, "net={} member record ignored: {}", network.text(),
-          error);
-    }
-  }
-}
 
 void Node::start(Now now, Outbox& out) {
   vl1_->start(now, out);

@@ -25,8 +25,8 @@ struct Environment {
   };
   std::vector<StoredNetwork> networks;
   bool run_controller = false;
-  std::vector<Bytes> controller_networks;  // contents of the files
-  std::vector<std::pair<NetworkId, Bytes>> controller_members;
+  // Its records of earlier runs, read as they are needed; null: none. Outlives the node.
+  const controller::RecordSource* controller_records = nullptr;
 };
 
 class Node {
@@ -51,8 +51,6 @@ class Node {
   controller::Controller* controller() { return controller_.get(); }
 
  private:
-  void load_records(const Environment& environment);
-
   RandomSource& random_;
   std::unique_ptr<vl2::Vl2> vl2_;
   std::unique_ptr<controller::Controller> controller_;

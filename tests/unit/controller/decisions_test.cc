@@ -203,30 +203,8 @@ TEST_F(Deciding, a_deleted_network_takes_its_members_with_it) {
 }
 
 TEST_F(Deciding, texts_that_are_no_records_are_refused_with_the_reason) {
-  std::string error;
-  EXPECT_FALSE(controller_.load_network(as_bytes("{"), error));
-  EXPECT_EQ(error, "not a JSON object");
-  EXPECT_FALSE(controller_.load_network(as_bytes(R"({"id":"12"})"), error));
-  EXPECT_THAT(error, ::testing::HasSubstr("network ID"));
-  EXPECT_FALSE(controller_.load_member(network_, as_bytes(R"({"id":"205a3384be"})"), error));
-  EXPECT_THAT(error, ::testing::HasSubstr("has no record"));
   EXPECT_FALSE(controller_.change_network(now_, network_, "[]", out_));
   EXPECT_FALSE(controller_.change_member(now_, network_, alice_.address(), "{}", out_));
-}
-
-TEST_F(Deciding, records_from_disk_are_what_they_were) {
-  make(R"({"private":false,"name":"kept","dns":{"domain":"corp.example","servers":[]}})");
-  ask(alice_);
-  Controller again(random_);
-  again.attach(*vl1_, vl2_);
-  std::string error;
-  ASSERT_TRUE(again.load_network(as_bytes(*controller_.network_json(network_)), error)) << error;
-  ASSERT_TRUE(again.load_member(
-      network_, as_bytes(*controller_.member_json(network_, alice_.address())), error))
-      << error;
-  EXPECT_EQ(again.network_json(network_), controller_.network_json(network_));
-  EXPECT_EQ(again.member_json(network_, alice_.address()),
-            controller_.member_json(network_, alice_.address()));
 }
 
 TEST_F(Deciding, unused_numbers_are_never_zero_and_never_used) {

@@ -180,7 +180,7 @@ TEST(Index, follows_members_as_their_records_change) {
   EXPECT_EQ(network.assigned.count(ip), 1U);
   EXPECT_THAT(network.active_bridges, ElementsAre(kMember));
   EXPECT_EQ(network.unauthorized, 1U);
-  Json record = network.members.at(kMember).record;
+  Json record = Records::record_of(network.members.at(kMember));
   merge_member(record,
                Json::parse(R"({"ipAssignments":[],"activeBridge":false,"authorized":true})"), 1);
   records.save_member(kNetwork, network, kMember, record, out);

@@ -217,17 +217,27 @@ TEST_F(StateStoreTest, ControllerRecordsComeBackAndDamagedOnesAreSetAside) {
   put(folder + "0000000001.json", "{\"id\":");
   put(folder + "0000000002.json", member);  // somebody else's record
 
-  ASSERT_EQ(store_.load_controller_networks().size(), 1U);
-  const auto members = store_.load_controller_members();
-  ASSERT_EQ(members.size(), 1U);
-  EXPECT_EQ(members[0].first, NetworkId(0x8056c2e21c000001));
-  EXPECT_EQ(as_text(members[0].second), member);
+  const NetworkId id(0x8056c2e21c000001);
+  ASSERT_EQ(store_.record_networks(), std::vector<NetworkId>{id});
+  std::string found;
+  store_.read_network(id, [&](ByteView content) {
+    found = as_text(content);
+    return std::string();
+  });
+  EXPECT_EQ(found, network);
+  std::vector<std::pair<Address, std::string>> members;
+  store_.read_members(id, [&](Address address, ByteView content) {
+    members.emplace_back(address, as_text(content));
+    return address == Address(0x01bcd7b70e) ? std::string() : std::string("not what it should be");
+  });
+  ASSERT_EQ(members.size(), 3U);
+  EXPECT_EQ(members[2], std::pair(Address(0x01bcd7b70e), member));
   EXPECT_TRUE(fs::exists(folder + "0000000001.json.damaged"));
   EXPECT_TRUE(fs::exists(folder + "0000000002.json.damaged"));
 
   ASSERT_TRUE(store_.apply({StoredKind::ControllerNetwork, 0x8056c2e21c000001, 0, true, {}}));
   EXPECT_FALSE(fs::exists(home("controller.d/network/8056c2e21c000001")));
-  EXPECT_TRUE(store_.load_controller_networks().empty());
+  EXPECT_TRUE(store_.record_networks().empty());
 }
 
 }  // namespace

@@ -72,7 +72,14 @@ TEST_F(StoreQueueTest, KindsAndOwnersAreKeptApart) {
   }
   queue_.add(kStart, peer(1, {1}));
   queue_.flush();
-  EXPECT_EQ(store_.load_controller_members().size(), 2U);
+  for (const std::uint64_t network : {1U, 2U}) {
+    int count = 0;
+    store_.read_members(NetworkId(network), [&count](Address, ByteView) {
+      ++count;
+      return std::string();
+    });
+    EXPECT_EQ(count, 1);
+  }
   EXPECT_EQ(files(), 1U);
 }
 

@@ -128,6 +128,28 @@ OverlayNode::OverlayNode(sim::SimNetwork& net, const std::string& name, Identity
   net.trace().introduce(name, identity_);
 }
 
+std::vector<NetworkId> OverlayNode::record_networks() const {
+  std::vector<NetworkId> networks;
+  for (const auto& [key, content] : files_) {
+    if (key.first == static_cast<int>(StoredKind::ControllerNetwork)) {
+      networks.emplace_back(key.second);
+    }
+  }
+  return networks;
+}
+
+void OverlayNode::read_network(NetworkId network, const Take& take) const {
+  const auto found =
+      files_.find({static_cast<int>(StoredKind::ControllerNetwork), network.number()});
+  if (found != files_.end()) take(found->second);
+}
+
+void OverlayNode::read_members(NetworkId network, const TakeMember& take) const {
+  for (const auto& [key, content] : member_files_) {
+    if (key.first == network.number()) take(Address(key.second), content);
+  }
+}
+
 void OverlayNode::start() {
   Environment environment;
   environment.vl1.identity = identity_;
@@ -136,13 +158,9 @@ void OverlayNode::start() {
   for (const auto& [key, content] : files_) {
     if (key.first == static_cast<int>(StoredKind::NetworkConfig)) {
       environment.networks.push_back({NetworkId(key.second), content, {}});
-    } else if (key.first == static_cast<int>(StoredKind::ControllerNetwork)) {
-      environment.controller_networks.push_back(content);
     }
   }
-  for (const auto& [key, content] : member_files_) {
-    environment.controller_members.emplace_back(NetworkId(key.first), content);
-  }
+  environment.controller_records = this;
   auto runner = std::make_unique<Runner>(*this, std::move(environment), net_.random().number());
   runner_ = runner.get();
   net_.start(host_, std::move(runner));

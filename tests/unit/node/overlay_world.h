@@ -43,7 +43,7 @@ struct SentPacket {
   ErrorCode error = ErrorCode::None;  // ERROR
 };
 
-class OverlayNode {
+class OverlayNode : public controller::RecordSource {
  public:
   OverlayNode(sim::SimNetwork& net, const std::string& name, Identity identity, World planet,
               Endpoint endpoint, bool with_controller);
@@ -83,6 +83,11 @@ class OverlayNode {
   }
   std::map<std::pair<int, std::uint64_t>, Bytes>& files() { return files_; }
   std::size_t network_changes() const { return network_changes_; }
+
+  // ---- controller::RecordSource: what an earlier run stored
+  std::vector<NetworkId> record_networks() const override;
+  void read_network(NetworkId network, const Take& take) const override;
+  void read_members(NetworkId network, const TakeMember& take) const override;
 
  private:
   class Runner;
