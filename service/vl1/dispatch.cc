@@ -91,7 +91,7 @@ Verdict Dispatch::handle(Now now, const Opened& packet, Outbox& out) {
     case Verb::Rendezvous:
       return done_if(nat_.on_rendezvous(now, packet.peer, packet.arrival, packet.payload, out));
     case Verb::PushDirectPaths:
-      return done_if(nat_.on_push(now, packet.peer, packet.payload, out));
+      return done_if(nat_.on_push(now, packet.peer, packet.payload, packet.hops, out));
     case Verb::Frame:
     case Verb::ExtFrame:
     case Verb::MulticastLike:

@@ -41,7 +41,19 @@ bool NatTraversal::on_rendezvous(Now now, const Peer& from, const Arrival& arriv
   return true;
 }
 
-bool NatTraversal::on_push(Now now, Peer& from, ByteView payload, Outbox& out) {
+// A path we have; or, as long as the peer reaches us directly, another port of a host where we have
+// a path that works, which could not become one (vl1-behaviour 6, 2.2). Every node with two ports
+// announces both, every two minutes.
+bool NatTraversal::leads_nowhere_new(Time now, const Peer& peer, unsigned hops,
+                                     const Endpoint& place) {
+  return std::any_of(peer.paths.begin(), peer.paths.end(), [&](const PeerPath& entry) {
+    const Endpoint& remote = entry.path->key.remote;
+    if (!entry.is_usable(now)) return false;
+    return remote == place || (hops == 0 && remote.ip == place.ip && entry.path->is_alive(now));
+  });
+}
+
+bool NatTraversal::on_push(Now now, Peer& from, ByteView payload, unsigned hops, Outbox& out) {
   if (!from.push_gate.enter(now.time, kPushGateGap, kPushGateBurst)) {
     ++core_.counters.rate_limited;
     return true;  // counts as received all the same
@@ -56,10 +68,12 @@ bool NatTraversal::on_push(Now now, Peer& from, ByteView payload, Outbox& out) {
     const Endpoint& place = pushed.endpoint;
     if ((pushed.flags & PushedPath::kForget) != 0) continue;
     const bool redirect = (pushed.flags & PushedPath::kClusterRedirect) != 0;
-    const bool known = std::any_of(from.paths.begin(), from.paths.end(), [&](const PeerPath& p) {
-      return p.is_usable(now.time) && p.path->key.remote == place;
+    if (!redirect && leads_nowhere_new(now.time, from, hops, place)) continue;
+    // Genuine nodes list an address twice that is both bound and seen from outside.
+    const bool repeated = std::any_of(push->paths.data(), &pushed, [&](const PushedPath& earlier) {
+      return earlier.endpoint == place && earlier.flags == pushed.flags;
     });
-    if (known && !redirect) continue;
+    if (repeated) continue;
     if (!core_.may_be_path(from.address(), place)) continue;
     if (tried[{scope_of(place.ip), place.ip.family()}]++ >= kPushPerScope) continue;
     // A redirect is a hint like the others here: the place becomes a path when it has answered, and

@@ -17,7 +17,7 @@ class NatTraversal {
   // Both return false when the packet is malformed (and counted).
   bool on_rendezvous(Now now, const Peer& from, const Arrival& arrival, ByteView payload,
                      Outbox& out);
-  bool on_push(Now now, Peer& from, ByteView payload, Outbox& out);
+  bool on_push(Now now, Peer& from, ByteView payload, unsigned hops, Outbox& out);
 
   // Tells a peer we trust where we may be reached, back on the way its packet came, unless that was
   // done lately.
@@ -27,6 +27,7 @@ class NatTraversal {
 
  private:
   std::vector<Endpoint> own_addresses(Time now) const;
+  static bool leads_nowhere_new(Time now, const Peer& peer, unsigned hops, const Endpoint& place);
   void send_rendezvous(Now now, Peer& to, const Path& by, Address about, const Endpoint& place,
                        Outbox& out);
 

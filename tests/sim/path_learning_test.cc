@@ -13,6 +13,15 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+std::vector<Endpoint> paths_to(const SimNode& of, const SimNode& peer) {
+  std::vector<Endpoint> all;
+  for (const vl1::PeerInfo& info : of.vl1().peers(of.now().time)) {
+    if (info.address != peer.address()) continue;
+    for (const vl1::PathInfo& path : info.paths) all.push_back(path.remote);
+  }
+  return all;
+}
+
 // Alice and Bob with a direct path, and the datagrams that went from Alice to Bob.
 class PathLearning : public ::testing::Test {
  protected:
@@ -27,14 +36,7 @@ class PathLearning : public ::testing::Test {
     world.net.run_for(seconds(1));
   }
 
-  std::vector<Endpoint> paths_of_bob_to_alice() const {
-    std::vector<Endpoint> all;
-    for (const vl1::PeerInfo& peer : bob.vl1().peers(world.net.now().time)) {
-      if (peer.address != alice.address()) continue;
-      for (const vl1::PathInfo& path : peer.paths) all.push_back(path.remote);
-    }
-    return all;
-  }
+  std::vector<Endpoint> paths_of_bob_to_alice() const { return paths_to(bob, alice); }
   Bytes overheard_hello() const {
     for (const Bytes& bytes : overheard) {
       const auto header = PacketHeader::read(bytes);
@@ -199,9 +201,12 @@ TEST(TwoPorts, of_a_peer_are_told_from_a_restart_once_and_for_all) {
   SimNode& bob = world.add_joined("bob");
   std::map<std::uint16_t, unsigned> from_port;
   unsigned greetings = 0;
+  std::map<std::uint16_t, unsigned> probes_to_port;
   world.net.set_filter([&](const Endpoint& from, const Endpoint& to, ByteView bytes) {
     const auto header = PacketHeader::read(bytes);
     if (from.ip == home && to == bob.endpoint()) ++from_port[from.port];
+    const bool is_echo = bytes.size() == kPacketHeaderSize;
+    if (from == bob.endpoint() && to.ip == home && is_echo) ++probes_to_port[to.port];
     if (from == bob.endpoint() && to.ip == home && header &&
         header->suite() == Suite::Poly1305None && header->verb() == Verb::Hello) {
       ++greetings;
@@ -212,12 +217,16 @@ TEST(TwoPorts, of_a_peer_are_told_from_a_restart_once_and_for_all) {
   bob.send(alice, "hello");
   world.net.run_for(seconds(30));
   ASSERT_EQ(bob.path_to(alice), Via::Direct);
+  const std::uint16_t other_port = paths_to(bob, alice).at(0).port == 9993 ? 31573 : 9993;
   from_port.clear();
   greetings = 0;
+  probes_to_port.clear();
   world.net.run_for(seconds(300));
   ASSERT_GE(from_port[9993], 15U) << world.net.trace_text();
   ASSERT_GE(from_port[31573], 15U) << world.net.trace_text();
   EXPECT_LE(greetings, 6U) << "more than one a minute";
+  // Alice announces both ports every two minutes, but the other one could not become a path.
+  EXPECT_EQ(probes_to_port[other_port], 0U) << world.net.trace_text();
 }
 
 }  // namespace
