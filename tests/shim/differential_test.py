@@ -1,6 +1,7 @@
-"""Each scenario of programs/ runs twice: on kernel loopback, and at a node's own address on a lab network.
+"""Each scenario of programs/ runs twice: on kernel loopback, and at a node's own addresses on a lab network.
 The lines it prints must be the same. What is allowed to differ stands here, with the reason."""
 import difflib
+import json
 import subprocess
 import unittest
 
@@ -22,18 +23,20 @@ def names():
 class Differential(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.world = World().__enter__()
+        cls.world = World(["--pool6", "rfc4193"]).__enter__()
         cls.addClassCleanup(lambda: cls.world.__exit__(None, None, None))
         cls.node = cls.world.node("node")
         cls.node.service()
         cls.address = cls.node.address()
+        cls.address6 = next(a.split("/")[0] for network in json.loads(cls.node.ztshim("networks", "--json").stdout)
+                            for a in network["addresses"] if ":" in a)
 
 
 def compare(self, name):
-    kernel = subprocess.run([SCENARIOS, "127.0.0.1", name], capture_output=True, text=True, timeout=60, check=False)
+    kernel = subprocess.run([SCENARIOS, "127.0.0.1", "::1", name], capture_output=True, text=True, timeout=60, check=False)
     self.assertEqual(kernel.returncode, 0, kernel.stderr)
-    overlay = self.node.run(SCENARIOS, self.address, name, timeout=60)
-    allowed = DEVIATIONS.get(name, {})
+    overlay = self.node.run(SCENARIOS, self.address, self.address6, name, timeout=60)
+    allowed = DEVIATIONS.get(name.removesuffix("@6"), {})
     expected = [allowed.get(line, line) for line in kernel.stdout.splitlines()]
     seen = overlay.stdout.decode().splitlines()
     difference = "\n".join(difflib.unified_diff(expected, seen, "loopback", "overlay", lineterm="", n=9))
@@ -42,4 +45,4 @@ def compare(self, name):
 
 
 for scenario in names():
-    setattr(Differential, "test_" + scenario.replace("-", "_"), lambda self, name=scenario: compare(self, name))
+    setattr(Differential, "test_" + scenario.replace("-", "_").replace("@", "_over_"), lambda self, name=scenario: compare(self, name))

@@ -1,6 +1,7 @@
 #include "observe.h"
 
-const char* own_address;
+const char *own_address, *own_address6;
+int own_family = AF_INET;
 
 long say(const char* what, long result) {
   if (result == -1) {
@@ -54,31 +55,86 @@ void say_epoll(const char* what, int set) {
   }
 }
 
-int stream(int flags) { return socket(AF_INET, SOCK_STREAM | flags, 0); }
+socklen_t size_of(const union place* place) {
+  return place->any.sa_family == AF_INET6 ? sizeof place->six : sizeof place->four;
+}
+
+union place six_at(const char* address, int port) {
+  union place place;
+  memset(&place, 0, sizeof place);
+  place.six.sin6_family = AF_INET6;
+  place.six.sin6_port = htons((uint16_t)port);
+  inet_pton(AF_INET6, address, &place.six.sin6_addr);
+  return place;
+}
+
+union place here(int family, int port) {
+  union place place;
+  memset(&place, 0, sizeof place);
+  if (family == AF_INET6) return six_at(own_address6, port);
+  place.four.sin_family = AF_INET;
+  place.four.sin_port = htons((uint16_t)port);
+  inet_pton(AF_INET, own_address, &place.four.sin_addr);
+  return place;
+}
+
+union place mapped_here(int port) {
+  char text[INET6_ADDRSTRLEN];
+  snprintf(text, sizeof text, "::ffff:%s", own_address);
+  return six_at(text, port);
+}
+
+int bind_to(int fd, union place place) { return bind(fd, &place.any, size_of(&place)); }
+int connect_to(int fd, union place place) { return connect(fd, &place.any, size_of(&place)); }
+
+static bool same_address(const union place* a, union place b) {
+  if (a->any.sa_family != b.any.sa_family) return false;
+  if (b.any.sa_family == AF_INET) return a->four.sin_addr.s_addr == b.four.sin_addr.s_addr;
+  return memcmp(&a->six.sin6_addr, &b.six.sin6_addr, sizeof b.six.sin6_addr) == 0;
+}
+
+void say_place(const char* what, const union place* place) {
+  const char* text = "another";
+  if (same_address(place, here(AF_INET, 0))) text = "own IPv4";
+  if (same_address(place, here(AF_INET6, 0))) text = "own IPv6";
+  if (same_address(place, mapped_here(0))) text = "own IPv4, mapped";
+  if (same_address(place, six_at("::", 0))) text = "IPv6 wildcard";
+  if (place->any.sa_family == AF_INET && place->four.sin_addr.s_addr == 0) text = "IPv4 wildcard";
+  say_text(what, text);
+}
+
+void say_name(const char* what, name_call call, int fd) {
+  union place place;
+  memset(&place, 0, sizeof place);
+  socklen_t size = sizeof place;
+  if (call(fd, &place.any, &size) != 0) {
+    say(what, -1);
+    return;
+  }
+  say_place(what, &place);
+  say("  size", size);
+  if (place.any.sa_family == AF_INET6) {
+    say("  scope", place.six.sin6_scope_id);
+    say("  flow", (long)place.six.sin6_flowinfo);
+  }
+}
+
+int stream_of(int family) { return socket(family, SOCK_STREAM, 0); }
+int stream(int flags) { return socket(own_family, SOCK_STREAM | flags, 0); }
 
 struct sockaddr_in at(int port) {
-  struct sockaddr_in address = {0};
-  address.sin_family = AF_INET;
-  address.sin_port = htons((uint16_t)port);
-  inet_pton(AF_INET, own_address, &address.sin_addr);
-  return address;
+  return here(AF_INET, port).four;
 }
 
-int bind_at(int fd, int port) {
-  const struct sockaddr_in address = at(port);
-  return bind(fd, (const struct sockaddr*)&address, sizeof address);
-}
-
-int connect_at(int fd, int port) {
-  const struct sockaddr_in address = at(port);
-  return connect(fd, (const struct sockaddr*)&address, sizeof address);
-}
+int bind_at(int fd, int port) { return bind_to(fd, here(own_family, port)); }
+int connect_at(int fd, int port) { return connect_to(fd, here(own_family, port)); }
 
 int port_of(int fd) {
-  struct sockaddr_in address = {0};
-  socklen_t size = sizeof address;
-  if (getsockname(fd, (struct sockaddr*)&address, &size) != 0) say("getsockname", -1);
-  return ntohs(address.sin_port);
+  union place place;
+  socklen_t size = sizeof place;
+  memset(&place, 0, sizeof place);
+  if (getsockname(fd, &place.any, &size) != 0) say("getsockname", -1);
+  return ntohs(place.four.sin_port); /* at the same offset in both families */
 }
 
 int listener(int backlog) {

@@ -23,8 +23,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The address everything happens at. */
-extern const char* own_address;
+/* The addresses everything happens at, and the family of this run. */
+extern const char *own_address, *own_address6;
+extern int own_family;
 
 /* "what: 3", or "what: -1 ECONNREFUSED". Returns the result. */
 long say(const char* what, long result);
@@ -38,7 +39,28 @@ short wait_poll(const char* what, int fd, short wanted);
 /* The bits of an epoll event. */
 void say_epoll(const char* what, int set);
 
+/* An address of either family. */
+union place {
+  struct sockaddr any;
+  struct sockaddr_in four;
+  struct sockaddr_in6 six;
+};
+socklen_t size_of(const union place* place);
+/* The own address, by its family; IPv4-mapped; an IPv6 address by its text. */
+union place here(int family, int port);
+union place mapped_here(int port);
+union place six_at(const char* address, int port);
+/* bind, connect, getsockname and so on with a whole address. */
+int bind_to(int fd, union place place);
+int connect_to(int fd, union place place);
+/* Which of the known addresses it is, without its port: "own IPv6", "mapped own", ... */
+void say_place(const char* what, const union place* place);
+typedef int (*name_call)(int, struct sockaddr*, socklen_t*);
+void say_name(const char* what, name_call call, int fd);
+
+/* Of the run's family, as are all that follow. */
 int stream(int flags);
+int stream_of(int family);
 struct sockaddr_in at(int port);
 int bind_at(int fd, int port);
 int connect_at(int fd, int port);

@@ -2,10 +2,12 @@
  */
 #pragma once
 
+enum families { EITHER = 0, ONLY_FOUR, ONLY_SIX };
 struct scenario {
   const char* name;
   void (*run)(void);
+  enum families families; /* EITHER is run twice; what is left out below */
 };
 
 extern const struct scenario connect_scenarios[], accept_scenarios[], end_scenarios[],
-    option_scenarios[], process_scenarios[];
+    option_scenarios[], process_scenarios[], six_scenarios[];
