@@ -137,6 +137,9 @@ inline constexpr std::size_t kCachedAddresses = 16;  // per record of the peer c
 // Ours. Peers of an earlier run that are greeted at the start; the others when they are wanted, or
 // when a packet of theirs comes. A root greets all it knew: they would not notice its restart.
 inline constexpr std::size_t kGreetedAtStart = 256;
+// Ours. Entries of the heap of deadlines per peer, and in any case; more are stale.
+inline constexpr std::size_t kDeadlinesPerPeer = 4;
+inline constexpr std::size_t kSpareDeadlines = 64;
 // Ours. Records kept in memory of peers that were forgotten, at some 200 bytes each.
 inline constexpr std::size_t kArchivedPeers = 10'000;
 

@@ -15,6 +15,8 @@ namespace ztshim::vl1 {
 class Deadlines {
  public:
   void push(Time when, Address whom) { heap_.emplace(when, whom); }
+  std::size_t size() const { return heap_.size(); }
+  void clear() { heap_ = {}; }
   Time next() const { return heap_.empty() ? kNever : heap_.top().first; }
   // The earliest entry; only when next() has come.
   std::pair<Time, Address> pop() {

@@ -55,7 +55,19 @@ void Keepalive::arm(Peer& peer, Time now) {
   const Time next = std::max(next_deadline(peer, now), now);
   if (next >= peer.deadline) return;
   peer.deadline = next;
-  deadlines_.push(next, peer.address());
+  push_deadline(peer);
+}
+
+// Entries that count no more leave the heap when their time comes, or here: whoever makes a peer's
+// deadline come forward over and over must not fill the memory. Costs nothing per deadline, because
+// the heap has to fill again first.
+void Keepalive::push_deadline(const Peer& peer) {
+  deadlines_.push(peer.deadline, peer.address());
+  if (deadlines_.size() <= kDeadlinesPerPeer * core_.topology.size() + kSpareDeadlines) return;
+  deadlines_.clear();
+  core_.topology.for_each([&](const Peer& known) {
+    if (known.deadline != kNever) deadlines_.push(known.deadline, known.address());
+  });
 }
 
 void Keepalive::on_deadline(Now now, Outbox& out) {
@@ -82,7 +94,7 @@ void Keepalive::tend(Now now, Address address, Outbox& out) {
     tend_contact(now, peer, out);
   }
   peer.deadline = std::max(next_deadline(peer, now.time), now.time + kLeastPause);
-  if (peer.deadline != kNever) deadlines_.push(peer.deadline, address);
+  if (peer.deadline != kNever) push_deadline(peer);
 }
 
 void Keepalive::tend_root(Now now, Peer& peer, const Roots::Root& root, Outbox& out) {

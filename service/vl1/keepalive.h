@@ -42,12 +42,14 @@ class Keepalive {
   void on_deadline(Now now, Outbox& out);
   Time deadline() const { return std::min(deadlines_.next(), contacts_due_); }
 
+  std::size_t deadlines() const { return deadlines_.size(); }
   bool is_online(Time now) const;
   bool is_contact(Address address) const;  // on the list, or the seed of a moon we want
   // Reports a change of is_online().
   void update_online(Now now, Outbox& out);
 
  private:
+  void push_deadline(const Peer& peer);
   void tend(Now now, Address address, Outbox& out);
   void tend_root(Now now, Peer& peer, const Roots::Root& root, Outbox& out);
   void question(Now now, Peer& root, Outbox& out);

@@ -18,6 +18,7 @@ class Router {
   // Otherwise the datagram has been dealt with.
   std::optional<MutableBytes> route(Now now, const Arrival& arrival, MutableBytes datagram,
                                     Outbox& out);
+  std::size_t incomplete() const { return defragmenter_.incomplete(); }
 
  private:
   std::optional<MutableBytes> route_packet(Now now, const Arrival& arrival, MutableBytes packet,

@@ -8,7 +8,7 @@ Peer* Topology::add(const Identity& identity, Time now) {
   const Address address = identity.address();
   if (address.is_reserved() || address == own_.address()) return nullptr;
   if (Peer* known = find(address)) return known->identity == identity ? known : nullptr;
-  if (peers_.size() >= kMaxPeers) return nullptr;
+  if (peers_.size() >= capacity_) return nullptr;
   const auto key = own_.agree(identity);
   if (!key) return nullptr;
   return peers_.emplace(address, std::make_unique<Peer>(identity, *key, now)).first->second.get();

@@ -11,7 +11,8 @@ namespace ztshim::vl1 {
 
 class Topology {
  public:
-  explicit Topology(const Identity& own) : own_(own) {}
+  explicit Topology(const Identity& own, std::size_t capacity = kMaxPeers)
+      : own_(own), capacity_(capacity) {}
 
   Peer* find(Address address) {
     const auto found = peers_.find(address);
@@ -56,6 +57,7 @@ class Topology {
 
  private:
   const Identity& own_;
+  std::size_t capacity_;
   std::unordered_map<Address, std::unique_ptr<Peer>> peers_;
   PathTable paths_;
 };

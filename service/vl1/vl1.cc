@@ -359,6 +359,13 @@ std::vector<PeerInfo> Vl1::peers(Time now) const {
   return all;
 }
 
+Sizes Vl1::sizes() const {
+  const Core& core = engine_->core;
+  return {core.topology.size(), core.topology.path_count(),   engine_->keepalive.deadlines(),
+          core.archive.size(),  core.lookups.size(),          core.incoming.size(),
+          core.outgoing.size(), engine_->router.incomplete(), core.surface.size()};
+}
+
 const Counters& Vl1::counters() const { return engine_->core.counters; }
 const std::optional<World>& Vl1::planet() const { return engine_->core.roots.planet(); }
 std::vector<Endpoint> Vl1::surface(Time now) const { return engine_->core.surface.addresses(now); }

@@ -84,6 +84,13 @@ struct Counters {
                 identity_collision = 0, queue_overflow = 0;
 };
 
+// How much is held at this moment. All of it can be grown by strangers, up to the bounds in
+// constants.h.
+struct Sizes {
+  std::size_t peers = 0, paths = 0, deadlines = 0, archived = 0;
+  std::size_t lookups = 0, waiting_in = 0, waiting_out = 0, incomplete = 0, surface = 0;
+};
+
 struct Config {
   Identity identity;  // with the private part
   // Worlds held; the built-in planet is the caller's to choose. Nothing: no roots at all.
@@ -178,6 +185,7 @@ class Vl1 {
   bool is_online(Time now) const;
   std::vector<PeerInfo> peers(Time now) const;
   const Counters& counters() const;
+  Sizes sizes() const;
   const std::optional<World>& planet() const;
   // What others say we look like from outside.
   std::vector<Endpoint> surface(Time now) const;

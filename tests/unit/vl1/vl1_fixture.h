@@ -7,9 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "common/reader.h"
 #include "service/vl1/constants.h"
 #include "service/vl1/peer_cache.h"
 #include "service/vl1/vl1.h"
+#include "service/wire/messages/hello.h"
 #include "service/wire/messages/ok.h"
 #include "service/wire/messages/push_direct_paths.h"
 #include "tests/sim/sim_node.h"
@@ -58,6 +60,30 @@ struct Correspondent {
     OkHeader{in_re, id, {}}.write(out);
     append(payload, body);
     return packet(Verb::Ok, payload);
+  }
+  Bytes hello(std::int64_t wall_ms, const Endpoint& sent_to, std::uint64_t planet = 0,
+              std::uint64_t planet_timestamp = 0, std::vector<WorldRevision> moons = {}) {
+    Hello message;
+    message.protocol = kProtocolVersion;
+    message.version = {1, 14, 1};
+    message.timestamp = static_cast<std::uint64_t>(wall_ms);
+    Bytes known;
+    Writer copy(known);
+    identity.write(copy);
+    Reader in(known);
+    message.identity = *Identity::read(in);
+    message.sent_to = sent_to;
+    message.planet_id = planet;
+    message.planet_timestamp = planet_timestamp;
+    message.moons = std::move(moons);
+    Bytes bytes(kPacketHeaderSize);
+    write_packet_header(bytes, PacketId(random.number()), to.address(), identity.address(),
+                        Verb::Hello);
+    Writer out(bytes);
+    message.write(out);
+    if (const auto tail = Hello::tail_offset(bytes)) keys.crypt_hello_tail(bytes, *tail);
+    keys.seal(bytes, Suite::Poly1305None);
+    return bytes;
   }
   // The payload-bearing part of a datagram to us, from the verb on; empty when it is not for us.
   Bytes opened(ByteView datagram) const {
