@@ -13,7 +13,7 @@
 namespace ztshim::vl2 {
 
 void Vl2::Engine::request_config(Now now, Network& network, Outbox& out) {
-  network.next_request = now.time + kConfigCheck;
+  network.next_request = now.time + (low_bandwidth_ ? kSlowConfigCheck : kConfigCheck);
   if (network.id().is_ad_hoc()) return synthesize_config(now, network, out);
   if (now.time - network.last_request < kRequestSpacing) {
     network.next_request = network.last_request + kRequestSpacing;
@@ -84,7 +84,7 @@ bool Vl2::Engine::apply_config(Now now, Network& network, ByteView dictionary, b
     case Network::Applied::Replaced:
       break;
   }
-  network.next_request = now.time + kConfigRefresh;
+  network.next_request = now.time + (low_bandwidth_ ? kSlowConfigRefresh : kConfigRefresh);
   arm(network.next_request);
   const NetworkInfo after = network.info();
   if (!(after == before)) {

@@ -10,8 +10,10 @@
 namespace ztshim::vl2 {
 
 // ---- configuration. Protocol.
-inline constexpr Duration kConfigCheck{5'000};     // between requests while there is no answer
-inline constexpr Duration kConfigRefresh{60'000};  // of a configuration held
+inline constexpr Duration kConfigCheck{5'000};       // between requests while there is no answer
+inline constexpr Duration kConfigRefresh{60'000};    // of a configuration held
+inline constexpr Duration kSlowConfigCheck{25'000};  // both in low-bandwidth mode
+inline constexpr Duration kSlowConfigRefresh{64 * 60'000};
 // A controller silently ignores what comes within 1000 ms of the last one; the margin is for
 // jitter.
 inline constexpr Duration kRequestSpacing{1'100};
@@ -52,6 +54,7 @@ inline constexpr Duration kLikeRetry{500};
 inline constexpr Duration kLikeExpiry{600'000};
 inline constexpr Duration kBridgedGroupExpiry{1'200'000};
 inline constexpr Duration kGatherEvery{60'000};  // explicit, while some members are known
+inline constexpr Duration kSlowGatherEvery{3 * 60'000};
 inline constexpr Duration kMulticastPending{5'000};
 inline constexpr std::size_t kMulticastQueue = 32;  // frames per group
 inline constexpr std::size_t kGatherPeers = 16;

@@ -293,6 +293,7 @@ void Vl2::leave(Now now, NetworkId network, Outbox& out) { engine_->leave(now, n
 void Vl2::set_settings(Now now, NetworkId network, LocalSettings settings, Outbox& out) {
   engine_->set_settings(now, network, std::move(settings), out);
 }
+void Vl2::set_low_bandwidth(bool on) { engine_->set_low_bandwidth(on); }
 std::vector<NetworkId> Vl2::networks() const { return engine_->networks(); }
 std::optional<NetworkInfo> Vl2::info(NetworkId network) const {
   const Network* found = engine_->find(network);

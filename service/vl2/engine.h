@@ -43,6 +43,7 @@ class Vl2::Engine {
   void on_deadline(Now now, Outbox& out);
   Time next_deadline() const { return deadline_; }
   std::vector<NetworkId> networks() const;
+  void set_low_bandwidth(bool on) { low_bandwidth_ = on; }
   Network* find(NetworkId id);
   const Network* find(NetworkId id) const;
   bool is_virtual(const IpAddress& ip) const;
@@ -176,6 +177,7 @@ class Vl2::Engine {
   RandomSource& random_;
   vl1::Vl1* vl1_ = nullptr;
   ConfigAuthority* authority_ = nullptr;
+  bool low_bandwidth_ = false;
   Bytes metadata_;  // what we say about ourselves in requests
 
   std::unordered_map<NetworkId, std::unique_ptr<Network>> networks_;

@@ -67,16 +67,14 @@ void Vl2::Engine::send_copies(Now now, Network& network, const EthernetFrame& fr
                               const FilterDecision& decision, bool inbound, bool with_copies,
                               Outbox& out) {
   if (decision.verdict == FilterDecision::Verdict::Drop) return;
-  const std::uint8_t tee = inbound ? ExtFrame::kInboundTee : ExtFrame::kOutboundTee;
-  const std::uint8_t watch = inbound ? ExtFrame::kInboundWatch : ExtFrame::kOutboundWatch;
-  const std::uint8_t redirect = inbound ? ExtFrame::kInboundRedirect : ExtFrame::kOutboundRedirect;
   for (std::size_t i = 0; with_copies && i < decision.copy_count; ++i) {
     const RuleCopy& copy = decision.copies[i];
     send_ext_frame(now, network, frame, frame.payload.first(copy.length), copy.target,
-                   copy.watch ? watch : tee, true, out);
+                   copy_flags(inbound, copy.watch), true, out);
   }
   if (decision.verdict == FilterDecision::Verdict::Redirect) {
-    send_ext_frame(now, network, frame, frame.payload, decision.redirect_to, redirect, true, out);
+    send_ext_frame(now, network, frame, frame.payload, decision.redirect_to,
+                   redirect_flags(inbound), true, out);
   }
 }
 

@@ -115,10 +115,12 @@ void Vl2::Engine::announce_due(Now now, Network& network, Outbox& out) {
     return !std::binary_search(told.begin(), told.end(), entry.first);
   });
   for (const Address address : told) {
+    if (low_bandwidth_ && network.last_told.count(address) != 0) continue;
     const auto last = network.last_told.find(address);
     if (last != network.last_told.end() && now.time - last->second < kLikeEvery) continue;
     tell_all(now, network, address, out);
   }
+  if (low_bandwidth_) return;
   for (auto& [address, member] : network.members()) {
     if (now.time - member.last_like < kLikeEvery) continue;
     if (std::binary_search(told.begin(), told.end(), address)) continue;
@@ -211,7 +213,10 @@ void Vl2::Engine::spread(Now now, Network& network, const Spread& what, Outbox& 
   std::uint32_t gather_limit = 1;
   if (known < limit) {
     gather_limit = static_cast<std::uint32_t>(std::min<std::size_t>(limit - known + 1, 0xffffffff));
-    if (queue_.start_gather(now.time, what.key, known != 0)) {
+    const Duration spacing = known == 0       ? kGatherSpacing
+                             : low_bandwidth_ ? kSlowGatherEvery
+                                              : kGatherEvery;
+    if (queue_.start_gather(now.time, what.key, spacing)) {
       gather(now, network, what.key, gather_limit, out);
     }
     PendingMulticast pending;

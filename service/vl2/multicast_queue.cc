@@ -28,9 +28,9 @@ std::vector<PendingMulticast>* MulticastQueue::waiting(const GroupKey& key) {
   return found == groups_.end() || found->second.frames.empty() ? nullptr : &found->second.frames;
 }
 
-bool MulticastQueue::start_gather(Time now, const GroupKey& key, bool members_known) {
+bool MulticastQueue::start_gather(Time now, const GroupKey& key, Duration spacing) {
   Group& asked = group(now, key);
-  if (now - asked.last_gather < (members_known ? kGatherEvery : kGatherSpacing)) return false;
+  if (now - asked.last_gather < spacing) return false;
   asked.last_gather = now;
   return true;
 }
@@ -39,7 +39,7 @@ void MulticastQueue::expire(Time now) {
   const auto is_old = [now](const auto& frame) { return now - frame.since >= kMulticastPending; };
   for (auto& [key, group] : groups_) std::erase_if(group.frames, is_old);
   std::erase_if(groups_, [now](const auto& entry) {
-    return entry.second.frames.empty() && now - entry.second.last_gather >= kGatherEvery;
+    return entry.second.frames.empty() && now - entry.second.last_gather >= kSlowGatherEvery;
   });
 }
 

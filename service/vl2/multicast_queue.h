@@ -34,9 +34,9 @@ class MulticastQueue {
   void push(Time now, const GroupKey& key, PendingMulticast frame);
   // The frames waiting for members of this group, nullptr if none. Valid until the next change.
   std::vector<PendingMulticast>* waiting(const GroupKey& key);
-  // Is it time to ask who listens to this group? Notes that it was done. `members_known` says
-  // whether there is anybody to send to meanwhile.
-  bool start_gather(Time now, const GroupKey& key, bool members_known);
+  // Is it time to ask who listens to this group, if `spacing` lies between two questions? Notes
+  // that it was done.
+  bool start_gather(Time now, const GroupKey& key, Duration spacing);
   void expire(Time now);
   void forget(NetworkId network);
   bool empty() const { return groups_.empty(); }

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "service/wire/managed_ip.h"
+#include "service/wire/messages/ext_frame.h"
 
 namespace ztshim::vl2 {
 
@@ -471,6 +472,15 @@ void adopt(FilterDecision& decision, const RuleOutcome& outcome) {
 
 RuleOutcome evaluate_rules(const Rules& rules, const RuleInput& input) {
   return Evaluation(input).run(rules);
+}
+
+std::uint8_t copy_flags(bool inbound, bool watch) {
+  if (inbound) return watch ? ExtFrame::kInboundWatch : ExtFrame::kInboundTee;
+  return watch ? ExtFrame::kOutboundWatch : ExtFrame::kOutboundTee;
+}
+
+std::uint8_t redirect_flags(bool inbound) {
+  return inbound ? ExtFrame::kInboundRedirect : ExtFrame::kOutboundRedirect;
 }
 
 FilterDecision filter(const RuleInput& input) {

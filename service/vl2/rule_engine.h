@@ -65,4 +65,8 @@ struct FilterDecision {
 };
 FilterDecision filter(const RuleInput& input);
 
+// What EXT_FRAMEs of copies and redirected frames say about themselves (vl2 3.3).
+std::uint8_t copy_flags(bool inbound, bool watch);
+std::uint8_t redirect_flags(bool inbound);
+
 }  // namespace ztshim::vl2

@@ -143,6 +143,9 @@ class Vl2 final : public vl1::UpperLayer {
   void join(Now now, NetworkId network, ByteView cached, LocalSettings settings, Outbox& out);
   void leave(Now now, NetworkId network, Outbox& out);
   void set_settings(Now now, NetworkId network, LocalSettings settings, Outbox& out);
+  // As in local.conf: configurations are asked for, groups announced and members looked for less
+  // often (vl2 9.2, 9.3, 10.2).
+  void set_low_bandwidth(bool on);
   std::vector<NetworkId> networks() const;
   std::optional<NetworkInfo> info(NetworkId network) const;
   // Groups the host stack joined on the interface besides those VL2 knows (vl2 1.5, 3).

@@ -22,7 +22,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PROGRAMS = ("vector_tests", "vl2_vector_tests")
-DESCRIPTIONS = {"name", "description", "source", "note", "comment", "step", "source_note"}
+DESCRIPTIONS = {"name", "description", "source", "note", "comment", "step", "verdict_values"}
 
 
 def suites_of(file_name):

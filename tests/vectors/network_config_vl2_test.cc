@@ -45,6 +45,7 @@ TEST_P(Assembly, completes_exactly_when_the_reference_does) {
   const NetworkId network = network_in(root().at("chunks_network_id"));
   node.vl2().join(node.now, network, {}, {}, node.out);
   const auto offset = root().at("chunk_offset_in_packet").get<std::size_t>();
+  std::size_t rules = 0;
   for (const Json& step : data().at("steps")) {
     const auto index = step.at("chunk").get<std::size_t>();
     const bool damaged = has("tampered_chunk") && index == number("tampered_chunk");
@@ -55,10 +56,9 @@ TEST_P(Assembly, completes_exactly_when_the_reference_does) {
                  Verb::NetworkConfigRequest);
     EXPECT_EQ(stored_config(node.out).has_value(),
               !step.at("config_update_id_when_complete").is_null());
-    if (const auto config = stored_config(node.out)) {
-      EXPECT_EQ(config->rules.size(), number("rule_count"));
-    }
+    if (const auto config = stored_config(node.out)) rules = config->rules.size();
   }
+  EXPECT_EQ(rules, number("rule_count"));
   const bool configured = node.vl2().info(network)->status == NetworkStatus::Ok;
   EXPECT_EQ(configured, flag("configured"));
 }

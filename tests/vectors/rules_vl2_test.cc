@@ -1,8 +1,8 @@
 // rules.json, the verdicts: every rule table against every frame in three situations.
 #include <map>
-#include <set>
 
 #include "service/vl2/rule_engine.h"
+#include "service/wire/messages/ext_frame.h"
 #include "tests/sim/participant.h"
 #include "tests/vectors/wire_case.h"
 
@@ -152,8 +152,8 @@ class Characteristics : public ::testing::Test {
     config_.timestamp = kTime;
     config_.credential_max_delta = 7'200'000;
   }
-  // Names of the recorded characteristics that the frame has.
-  std::set<std::string> of(const std::string& wanted) {
+  // All characteristics of the frame, found out bit by bit.
+  std::uint64_t of(const std::string& wanted) {
     const bool inbound = wanted == "INBOUND";
     MacAddress destination = MacAddress::of_member(peer_, config_.network);
     if (wanted == "MULTICAST") destination = MacAddress(0x01005e000105);
@@ -175,11 +175,11 @@ class Characteristics : public ::testing::Test {
     }
     config_.ownerships.push_back(ownership);
     const vl2::EthernetFrame frame{destination, source, vl2::kEtherIpv4, packet};
-    std::set<std::string> found;
-    for (const auto& [name, mask] : root().at("characteristics_bits").items()) {
-      const Rules rules{Rule{RuleType::Characteristics, false, false,
-                             RuleCharacteristics{hex_number(mask.get<std::string>()).value()}},
-                        Rule{RuleType::ActionAccept, false, false, {}}};
+    std::uint64_t found = 0;
+    for (unsigned bit = 0; bit < 64; ++bit) {
+      const Rules rules{
+          Rule{RuleType::Characteristics, false, false, RuleCharacteristics{1ULL << bit}},
+          Rule{RuleType::ActionAccept, false, false, {}}};
       const auto outcome = vl2::evaluate_rules(rules, {.inbound = inbound,
                                                        .own = node_,
                                                        .source = inbound ? peer_ : node_,
@@ -188,7 +188,7 @@ class Characteristics : public ::testing::Test {
                                                        .config = config_,
                                                        .remote = nullptr,
                                                        .random = random_});
-      if (outcome.result == vl2::RuleResult::Accept) found.insert(name);
+      if (outcome.result == vl2::RuleResult::Accept) found |= 1ULL << bit;
     }
     return found;
   }
@@ -202,29 +202,47 @@ class Characteristics : public ::testing::Test {
 TEST_F(Characteristics, have_the_recorded_bits) {
   const Json& bits = root().at("characteristics_bits");
   ASSERT_FALSE(bits.empty());
-  for (const auto& [name, mask] : bits.items()) {
-    std::set<std::string> expected{name};
-    if (name == "BROADCAST") expected.insert("MULTICAST");
-    EXPECT_EQ(of(name), expected) << name;
+  const auto value = [&](const std::string& name) {
+    return hex_number(bits.at(name).get<std::string>()).value();
+  };
+  for (const auto& entry : bits.items()) {
+    const std::string& name = entry.key();
+    const std::uint64_t also = name == "BROADCAST" ? value("MULTICAST") : 0;
+    EXPECT_EQ(to_hex(of(name), 16), to_hex(value(name) | also, 16)) << name;
   }
 }
 
+// The packets as recorded, and what the node would send in their place.
 TEST_P(RuleVerdicts, send_the_first_frame_elsewhere_as_recorded) {
-  std::vector<std::string> expected;
+  std::vector<Json> expected;
   if (has("forwarded_for_first_frame")) {
-    for (const Json& entry : data().at("forwarded_for_first_frame")) {
-      expected.push_back(entry.at("to"));
-    }
+    for (const Json& entry : data().at("forwarded_for_first_frame")) expected.push_back(entry);
   }
-  std::vector<std::string> found;
+  std::vector<Json> found;
   for (const Situation situation : {Situation::Outgoing, Situation::Incoming}) {
+    const bool inbound = situation == Situation::Incoming;
     const vl2::FilterDecision decision = judge(root().at("frames").at(0), situation);
     if (decision.verdict == vl2::FilterDecision::Verdict::Drop) continue;
+    const auto send = [&](Address to, std::uint8_t flags, std::size_t length) {
+      ExtFrame packet;
+      packet.network = config_.network;
+      packet.flags = flags;
+      packet.destination = MacAddress::of_member(inbound ? node_ : peer_, config_.network);
+      packet.source = MacAddress::of_member(inbound ? peer_ : node_, config_.network);
+      packet.ether_type = root().at("frames").at(0).at("ethertype").get<std::uint16_t>();
+      packet.data = ByteView(payload_).first(length);
+      EXPECT_EQ(to.text(), root().at("third_party"));
+      found.push_back({{"direction", inbound ? "in" : "out"},
+                       {"to", to.text()},
+                       {"verb", static_cast<int>(Verb::ExtFrame)},
+                       {"payload", to_hex(written(packet))}});
+    };
     for (std::size_t i = 0; i < decision.copy_count; ++i) {
-      found.push_back(decision.copies.at(i).target.text());
+      const vl2::RuleCopy& copy = decision.copies.at(i);
+      send(copy.target, vl2::copy_flags(inbound, copy.watch), copy.length);
     }
     if (decision.verdict == vl2::FilterDecision::Verdict::Redirect) {
-      found.push_back(decision.redirect_to.text());
+      send(decision.redirect_to, vl2::redirect_flags(inbound), payload_.size());
     }
   }
   EXPECT_EQ(found, expected);

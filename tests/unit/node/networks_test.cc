@@ -172,6 +172,52 @@ TEST_F(Networks, let_the_question_of_a_host_behind_a_bridge_through_and_learn_wh
   EXPECT_EQ(bob_.frames()[0].destination, host);
 }
 
+class Observed : public Networks {
+ protected:
+  // Alice, bob and carol; the first rule is `action` at carol's address.
+  NetworkId make_observed(const std::string& action) {
+    const NetworkId network = make(0x77, "{}");
+    join(network, {&alice_, &bob_, &carol_});
+    world_.controller->change_network(
+        network, R"({"rules":[{"type":"MATCH_IP_PROTOCOL","ipProtocol":17},{"type":")" + action +
+                     R"(","address":")" + carol_.address().text() +
+                     R"(","flags":0,"length":40},{"type":"ACTION_ACCEPT"}]})");
+    world_.net.run_for(seconds(2));
+    return network;
+  }
+};
+
+TEST_F(Observed, frames_reach_the_observer_cut_and_with_the_addresses_they_had) {
+  const NetworkId network = make_observed("ACTION_TEE");
+  alice_.say(network, bob_, "what everybody should know and a little more");
+  world_.net.run_for(seconds(2));
+  EXPECT_THAT(bob_.heard(), SizeIs(1));
+  // One copy of the sender and one of the receiver.
+  ASSERT_THAT(carol_.frames(), SizeIs(2)) << world_.net.trace_text();
+  for (const ReceivedFrame& frame : carol_.frames()) {
+    EXPECT_EQ(frame.source, alice_.mac(network));
+    EXPECT_EQ(frame.destination, bob_.mac(network));
+    EXPECT_EQ(frame.payload.size(), 40U);
+  }
+}
+
+TEST_F(Observed, frames_may_have_to_be_acknowledged_by_the_observer) {
+  const NetworkId network = make_observed("ACTION_WATCH");
+  alice_.say(network, bob_, "watched");
+  world_.net.run_for(seconds(2));
+  EXPECT_THAT(carol_.frames(), SizeIs(2));
+  EXPECT_EQ(world_.count(Verb::Ok, carol_, alice_, Verb::ExtFrame), 1U);
+  EXPECT_EQ(world_.count(Verb::Ok, carol_, bob_, Verb::ExtFrame), 1U);
+}
+
+TEST_F(Observed, frames_that_are_redirected_arrive_there_alone) {
+  const NetworkId network = make_observed("ACTION_REDIRECT");
+  alice_.say(network, bob_, "elsewhere");
+  world_.net.run_for(seconds(2));
+  EXPECT_THAT(bob_.heard(), IsEmpty());
+  EXPECT_THAT(carol_.heard(), ElementsAre("elsewhere"));
+}
+
 // What a controller signs in a hurry: every member passes it on.
 Bytes fast_chunk(NetworkId network, const Bytes& dictionary, std::uint64_t update,
                  const Identity& controller) {

@@ -196,6 +196,22 @@ TEST(Announcements, go_to_root_and_controller_at_once_and_once_a_minute) {
   EXPECT_EQ(m.world.count(Verb::MulticastLike, m.alice, *m.world.controller), 1U);
 }
 
+TEST(LowBandwidth, leaves_only_what_is_new_to_be_said) {
+  Members m(39, false);
+  m.alice.node().vl2().set_low_bandwidth(true);
+  m.world.net.run_for(seconds(70));  // what was due by the old schedule
+  m.world.forget_packets();
+  m.world.net.run_for(seconds(600));
+  EXPECT_EQ(m.world.count(Verb::NetworkConfigRequest, m.alice, *m.world.controller), 0U);
+  EXPECT_THAT(m.world.sent_by(m.alice, Verb::MulticastLike), IsEmpty());
+  m.world.net.act(m.alice.host(), [&](Now now, Outbox& out) {
+    m.alice.node().vl2().set_host_groups(now, m.network, {{MacAddress(0x01005e000105), 0}}, out);
+  });
+  EXPECT_EQ(m.world.count(Verb::MulticastLike, m.alice, *m.world.root), 1U);
+  m.world.net.run_for(seconds(64 * 60));
+  EXPECT_EQ(m.world.count(Verb::NetworkConfigRequest, m.alice, *m.world.controller), 1U);
+}
+
 TEST(Announcements, reach_a_root_that_was_restarted_within_a_minute) {
   Members m(33, false);
   m.world.controller->stop();

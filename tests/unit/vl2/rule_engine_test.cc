@@ -60,20 +60,30 @@ class RandomWorld {
         remote_.accept(ownership, controller.address(), [&](Address) { return &controller; });
       }
     }
-    // One capability each, with fixed random rules.
+    // Capabilities with fixed random rules; of the other's, one is too old and one is revoked.
     for (const Address holder : {own_, peer_}) {
-      Capability capability;
-      capability.network = config_.network;
-      capability.timestamp = kTime;
-      capability.id = 1;
-      capability.rules = list(4);
-      capability.sign(controller, holder);
-      if (holder == own_) {
-        config_.capabilities.push_back(capability);
-      } else {
-        remote_.accept(capability, controller.address(), [&](Address) { return &controller; });
+      for (std::uint32_t id = 1; id <= 4; ++id) {
+        Capability capability;
+        capability.network = config_.network;
+        capability.timestamp = id == 2 ? kTime - 8'000'000 : kTime;
+        capability.id = id;
+        capability.rules = list(4);
+        capability.sign(controller, holder);
+        if (holder == own_) {
+          config_.capabilities.push_back(capability);
+        } else {
+          remote_.accept(capability, controller.address(), [&](Address) { return &controller; });
+        }
       }
     }
+    Revocation revocation;
+    revocation.network = config_.network;
+    revocation.credential_id = 3;
+    revocation.threshold = kTime;
+    revocation.target = peer_;
+    revocation.type = CredentialType::Capability;
+    revocation.sign(controller);
+    remote_.accept(revocation, controller.address(), [&](Address) { return &controller; });
   }
 
   std::uint64_t below(std::uint64_t n) { return random_.below(n); }
@@ -86,7 +96,7 @@ class RandomWorld {
 
   Rule rule() {
     Rule rule;
-    static constexpr std::array<int, 10> kActions{0, 1, 0, 1, 2, 3, 4, 5, 6, 9};
+    static constexpr std::array<int, 12> kActions{0, 1, 0, 1, 2, 3, 4, 5, 6, 7, 9, 15};
     if (chance(3)) {
       rule.type = static_cast<RuleType>(kActions[below(kActions.size())]);
       const int type = static_cast<int>(rule.type);
@@ -95,8 +105,8 @@ class RandomWorld {
       }
       return rule;
     }
-    int type = static_cast<int>(24 + below(29));  // with one beyond the last known
-    if (type == 43) type = 37;                    // RANDOM cannot be compared
+    int type = static_cast<int>(24 + below(28));
+    if (chance(16)) type = static_cast<int>(chance(2) ? 16 + below(8) : 52 + below(12));  // unknown
     rule.type = static_cast<RuleType>(type);
     rule.negated = chance(3);
     rule.is_or = chance(3);
@@ -109,6 +119,8 @@ class RandomWorld {
     const auto number = [&](std::uint64_t n) { return static_cast<std::uint16_t>(below(n)); };
     static constexpr std::array<std::uint16_t, 4> kTypes{0x0800, 0x86dd, 0x0806, 0x1234};
     static constexpr std::array<std::uint8_t, 8> kProtocols{1, 6, 17, 58, 0, 43, 132, 136};
+    if (type < 24 || type > 51) return {};
+    if (type == 43) return RuleProbability{static_cast<std::uint32_t>(random_.number())};
     if (type <= 25) return RuleNode{node()};
     if (type <= 28) return RuleNumber{number(2)};
     if (type <= 30) return RuleMac{mac()};
@@ -213,6 +225,7 @@ class RandomWorld {
     config_.flags = (chance(2) ? 8U : 0U) | (chance(2) ? 4U : 0U);
     for (int i = 0; i < 4; ++i) {
       frame();
+      dice_.value = random_.number();
       const bool inbound = chance(2);
       const RuleInput input{.inbound = inbound,
                             .own = own_,
@@ -223,7 +236,7 @@ class RandomWorld {
                             .frame = frame_,
                             .config = config_,
                             .remote = chance(4) ? nullptr : &remote_,
-                            .random = random_};
+                            .random = dice_};
       const FilterDecision fast = filter(input);
       const FilterDecision slow = slow_filter(input);
       ++seen_[static_cast<std::size_t>(slow.verdict)];
@@ -251,7 +264,19 @@ class RandomWorld {
  private:
   const Address own_{0x01bcd7b70e};
   const Address peer_{0x218959bafc};
+  // Falls the same for both engines, as often as they throw it.
+  class Dice final : public RandomSource {
+   public:
+    void fill(MutableBytes bytes) override {
+      for (std::size_t i = 0; i < bytes.size(); ++i) {
+        bytes[i] = static_cast<std::uint8_t>(value >> (56 - 8 * (i % 8)));
+      }
+    }
+    std::uint64_t value = 0;
+  };
+
   sim::SeededRandom random_;
+  Dice dice_;
   NetworkConfig config_;
   CredentialStore remote_;
   Bytes payload_;

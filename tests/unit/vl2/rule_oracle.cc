@@ -264,6 +264,8 @@ int judge(const Rule& rule, const RuleInput& in, const Facts& f, bool super, int
       }
       return between(wanted.start, value, wanted.start + wanted.span);
     }
+    case 43:
+      return (in.random.number() & 0xffffffff) <= rule.as<RuleProbability>().value;
     default:
       return (in.config.flags & 8) != 0;
   }

@@ -109,11 +109,11 @@ TEST(MulticastQueue, drops_the_oldest_of_a_full_group) {
 
 TEST(MulticastQueue, asks_for_members_once_a_minute_but_soon_again_while_there_are_none) {
   MulticastQueue queue;
-  EXPECT_TRUE(queue.start_gather(at(0), kGroup, true));
-  EXPECT_FALSE(queue.start_gather(at(59), kGroup, true));
-  EXPECT_TRUE(queue.start_gather(at(59), kGroup, false));
-  EXPECT_FALSE(queue.start_gather(at(59), kGroup, false));
-  EXPECT_TRUE(queue.start_gather(at(120), kGroup, true));
+  EXPECT_TRUE(queue.start_gather(at(0), kGroup, kGatherEvery));
+  EXPECT_FALSE(queue.start_gather(at(59), kGroup, kGatherEvery));
+  EXPECT_TRUE(queue.start_gather(at(59), kGroup, kGatherSpacing));
+  EXPECT_FALSE(queue.start_gather(at(59), kGroup, kGatherSpacing));
+  EXPECT_TRUE(queue.start_gather(at(120), kGroup, kGatherEvery));
 }
 
 TEST(MulticastQueue, remembers_a_bounded_number_of_groups) {
