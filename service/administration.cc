@@ -4,109 +4,72 @@
 
 #include <nlohmann/json.hpp>
 
+#include "service/api/controller_routes.h"
+
 namespace ztshim {
 namespace {
 
 using Json = nlohmann::json;
-using Outcome = Result<Json, std::string>;
 
-Outcome refuse(std::string reason) { return failure(std::move(reason)); }
+// Clients work one after the other, usually: one body each.
+constexpr std::size_t kMaxBodies = 4;
+
+Json refusal(std::string_view sentence) { return {{"error", sentence}}; }
 
 std::string text_of(const Json& request, const char* field) {
   const auto found = request.find(field);
   return found != request.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-Json record(const std::optional<std::string>& text) {
-  return text ? Json::parse(*text, nullptr, false) : Json(nullptr);
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
-
-class Administration {
- public:
-  Administration(controller::Controller& controller, Now now, Outbox& out)
-      : controller_(controller), now_(now), out_(out) {}
-
-  Outcome carry_out(const Json& request) {
-    const std::string what = text_of(request, "do");
-    if (what == "networks") return networks();
-    const auto network = NetworkId::parse(text_of(request, "network"));
-    if (!network || !controller_.network_json(*network)) {
-      return refuse(fmt::format("this controller has no network {}", text_of(request, "network")));
-    }
-    if (what == "network") return one_network(*network, request);
-    if (what == "members") return members(*network);
-    const auto member = Address::parse(text_of(request, "address"));
-    if (!member || member->is_reserved()) {
-      return refuse("a member's address has ten hexadecimal digits");
-    }
-    if (what == "member") return one_member(*network, *member, request);
-    if (what == "forget") {
-      if (!controller_.delete_member(now_, *network, *member, out_)) return no_member(*member);
-      return Json::object();
-    }
-    return refuse(fmt::format("unknown request \"{}\"", what));
-  }
-
- private:
-  static Outcome no_member(Address member) {
-    return refuse(fmt::format("{} has never asked to join", member.text()));
-  }
-
-  Outcome networks() const {
-    Json list = Json::array();
-    for (const NetworkId id : controller_.networks()) list.push_back(id.text());
-    return Json{{"networks", std::move(list)}};
-  }
-
-  Outcome one_network(NetworkId network, const Json& request) {
-    if (const auto set = request.find("set"); set != request.end()) {
-      const auto changed = controller_.change_network(now_, network, set->dump(), out_);
-      if (!changed) return refuse(changed.error());
-    }
-    return Json{{"network", record(controller_.network_json(network))}};
-  }
-
-  Outcome members(NetworkId network) const {
-    Json list = Json::array();
-    for (const Address member : controller_.members(network)) {
-      list.push_back(record(controller_.member_json(network, member)));
-    }
-    return Json{{"members", std::move(list)}};
-  }
-
-  // Setting may come before the member's first request: it is then admitted at once.
-  Outcome one_member(NetworkId network, Address member, const Json& request) {
-    if (const auto set = request.find("set"); set != request.end()) {
-      const auto changed = controller_.change_member(now_, network, member, set->dump(), out_);
-      if (!changed) return refuse(changed.error());
-    }
-    const auto text = controller_.member_json(network, member);
-    if (!text) return no_member(member);
-    return Json{{"member", record(text)}};
-  }
-
-  controller::Controller& controller_;
-  Now now_;
-  Outbox& out_;
-};
 
 }  // namespace
 
-std::string administer(Node& node, Now now, std::string_view request, Outbox& out) {
-  Outcome outcome = refuse("not a request");
-  const Json parsed = Json::parse(request.begin(), request.end(), nullptr, false);
-  if (node.controller() == nullptr) {
-    outcome = refuse("this node is no controller: start it with `ztshim controller`");
-  } else if (parsed.is_object()) {
-    // Strings of a request may be no UTF-8, which dump() answers with an exception.
-    try {
-      outcome = Administration(*node.controller(), now, out).carry_out(parsed);
-    } catch (const Json::exception& e) {
-      outcome = refuse(e.what());
-    }
+Json Administration::take_part(const Json& request) {
+  const auto bytes = from_hex(text_of(request, "part"));
+  const std::string number = text_of(request, "of");
+  if (!bytes || number.empty()) return refusal("a part of a request cannot be read");
+  if (parts_.size() >= kMaxBodies && !parts_.contains(number)) parts_.erase(parts_.begin());
+  std::string& body = parts_[number];
+  if (body.size() + bytes->size() > api::kMaxBody) {
+    parts_.erase(number);
+    return refusal("the request is too long");
   }
-  const Json answer = outcome ? *outcome : Json{{"error", outcome.error()}};
-  return answer.dump(-1, ' ', false, Json::error_handler_t::replace);
+  body += as_text(*bytes);
+  return Json::object();
+}
+
+std::string Administration::serve(Node& node, Now now, const Json& request, Outbox& out) {
+  api::Request asked;
+  asked.method = text_of(request, "method");
+  asked.path = text_of(request, "path");
+  if (const auto body = request.find("body"); body != request.end()) asked.body = dump(*body);
+  if (const std::string number = text_of(request, "bodyOf"); !number.empty()) {
+    const auto found = parts_.find(number);
+    if (found == parts_.end()) return dump(refusal("the request's parts are lost: try again"));
+    asked.body = std::move(found->second);
+    parts_.erase(found);
+  }
+  if (!api::is_controller_path(asked.path)) return dump(refusal("not a request"));
+  const api::Response response = api::handle_controller(node.controller(), now, asked, out);
+  return fmt::format(R"({{"status":{},"body":{}}})", response.status,
+                     response.body.empty() ? "null" : response.body);
+}
+
+std::string Administration::carry_out(Node& node, Now now, std::string_view request, Outbox& out) {
+  try {
+    const Json parsed = Json::parse(request.begin(), request.end(), nullptr, false);
+    if (!parsed.is_object()) return dump(refusal("not a request"));
+    if (node.controller() == nullptr) {
+      return dump(refusal("this node is no controller: start it with `ztshim controller`"));
+    }
+    if (parsed.contains("part")) return dump(take_part(parsed));
+    return serve(node, now, parsed, out);
+  } catch (const std::exception& e) {  // out of memory, mostly: must not end the service
+    return dump(refusal(e.what()));
+  }
 }
 
 }  // namespace ztshim

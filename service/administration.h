@@ -1,15 +1,19 @@
-// What `ztshim member` and `ztshim network` ask of a controller: one JSON object in, one out. The
-// fields of networks and members are those of the controller's records (controller.md 7).
+// What `ztshim controller` and `ztshim member` ask of a controller over the service's socket: the
+// REST API's requests (controller.md 8) without HTTP, so that they work where no TCP port does.
 //
-//   {"do": "networks"}                                       -> {"networks": [id, …]}
-//   {"do": "network", "network": id, ["set": {…}]}           -> {"network": {…}}
-//   {"do": "members", "network": id}                         -> {"members": [{…}, …]}
-//   {"do": "member", "network": id, "address": a, ["set": {…}]} -> {"member": {…}}
-//   {"do": "forget", "network": id, "address": a}            -> {}
+//   {"method": "POST", "path": "/controller/network/…", "body": {…}} -> {"status": 200, "body": …}
+//
+// A request has to fit into one message. What does not is sent ahead in parts, by a number of the
+// client's choice, and named in place of the body:
+//
+//   {"part": "hexadecimal digits", "of": "number"} -> {}
+//   {…, "bodyOf": "number"}
 //
 // {"error": sentence} instead when it cannot be done.
 #pragma once
 
+#include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
@@ -17,6 +21,16 @@
 
 namespace ztshim {
 
-std::string administer(Node& node, Now now, std::string_view request, Outbox& out);
+class Administration {
+ public:
+  std::string carry_out(Node& node, Now now, std::string_view request, Outbox& out);
+
+ private:
+  nlohmann::json take_part(const nlohmann::json& request);
+  std::string serve(Node& node, Now now, const nlohmann::json& request, Outbox& out);
+
+  // Bodies on their way; a client that never finishes leaves one behind until others push it out.
+  std::map<std::string, std::string> parts_;
+};
 
 }  // namespace ztshim

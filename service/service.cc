@@ -10,16 +10,15 @@
 #include "common/internal_fds.h"
 #include "common/log.h"
 #include "common/real.h"
-#include "service/administration.h"
-#include "service/host/interfaces.h"
 #include "service/host/local_settings.h"
 #include "service/status.h"
 
 namespace ztshim {
 namespace {
 
-// Interfaces come and go: how late we may notice. Asking costs some microseconds per address.
-constexpr Duration kEndpointInterval{30'000};
+// Waking this much later than planned, or a calendar that runs ahead of the clock by as much: the
+// machine was asleep (vl1-behaviour 12).
+constexpr Duration kAsleep{10'000};
 // Two full segmented sends: waiting for more saves nothing and keeps the receiver idle.
 constexpr std::size_t kEarlyFlush = 90;
 // Frames that cause frames that cause frames: a loop between our own parts must not hang the
@@ -89,9 +88,15 @@ Result<void, std::string> Service::open() {
   auto identity = store_.load_or_make_identity(random_);
   if (!identity) return failure(identity.error());
   loop_->refresh_clocks();
-  if (const auto opened = open_ports(); !opened) return opened;
-  auto planet = options_.make_planet ? options_.make_planet(*identity, udp_->local_endpoints())
-                                     : store_.choose_planet(options_.planet);
+  // A root's planet lists the ports it has; all others need to know where the roots are first.
+  Result<World, std::string> planet = failure(std::string());
+  if (!options_.make_planet) {
+    planet = store_.choose_planet(options_.planet);
+    if (!planet) return failure(planet.error());
+  }
+  const auto opened = open_ports(*identity, planet ? std::optional(*planet) : std::nullopt);
+  if (!opened) return opened;
+  if (options_.make_planet) planet = options_.make_planet(*identity, endpoints());
   if (!planet) return failure(planet.error());
   if (const auto stored = store_wanted_networks(); !stored) return stored;
 
@@ -101,7 +106,7 @@ Result<void, std::string> Service::open() {
         bridge_->send(now(), frame, out_);
         if (out_.datagrams().size() >= kEarlyFlush && out_.frames().empty() &&
             out_.stored().empty() && out_.events().empty()) {
-          udp_->send(out_);
+          physical_->send(out_);
           out_.clear();
         }
       },
@@ -115,8 +120,8 @@ Result<void, std::string> Service::open() {
   rpc_ = std::move(*server);
 
   loop_->set_turn_hook([this] { stack_->set_time(now().time); });
+  tell_sockets();
   node_->start(now(), out_);
-  refresh_endpoints();
   for (const NetworkId network : node_->vl2().networks()) bridge_->update(network);
   flush();
   log(LogArea::Service, LogLevel::Info, "node {} runs, home {}", identity->address().text(),
@@ -124,20 +129,26 @@ Result<void, std::string> Service::open() {
   return {};
 }
 
-Result<void, std::string> Service::open_ports() {
-  host::UdpPorts::Options options;
-  options.bind = options_.bind;
-  options.port = options_.port;
+Result<void, std::string> Service::open_ports(const Identity& identity,
+                                              const std::optional<World>& planet) {
+  host::Physical::Options options;
+  options.settings.bind = options_.bind;
+  if (options_.port != 0) options.settings.primary_port = options_.port;
+  // Whoever names addresses, or is found by them, wants these and no others.
+  const bool is_fixed = !options_.bind.empty() || options_.make_planet;
+  options.settings.allow_secondary_port = !is_fixed;
+  options.settings.map_ports = !is_fixed;
+  options.around = host::Surroundings::of(planet);
   options.preferred_port = store_.load_port();
-  auto opened = host::UdpPorts::open(
-      options, random_, *loop_,
-      [this](const Arrival& from, MutableBytes datagram) {
-        node_->on_datagram(now(), from, datagram, out_);
-      },
-      [this] { settle(); });
+  options.node = identity.address().text();
+  auto opened = host::Physical::open(std::move(options), random_, *loop_,
+                                     {[this](const Arrival& from, MutableBytes datagram) {
+                                        node_->on_datagram(now(), from, datagram, out_);
+                                      },
+                                      [this] { settle(); }, [this] { tell_sockets(); }});
   if (!opened) return failure(opened.error());
-  udp_ = std::move(*opened);
-  return store_.save_port(udp_->port());
+  physical_ = std::move(*opened);
+  return store_.save_port(physical_->chosen_ports().primary);
 }
 
 Result<void, std::string> Service::store_wanted_networks() {
@@ -191,11 +202,6 @@ Result<void, std::string> Service::run() {
     calls_.has_ended = true;
     calls_.changed.notify_all();
   }
-  {
-    const std::lock_guard lock(calls_.mutex);
-    calls_.has_ended = true;
-    calls_.changed.notify_all();
-  }
   const std::lock_guard lock(drain_.mutex);
   drain_.has_ended = true;
   if (drain_.state == Drain::State::Wanted) drain_.state = Drain::State::GivenUp;
@@ -205,17 +211,19 @@ Result<void, std::string> Service::run() {
 }
 
 void Service::turn() {
-  loop_->turn(next_deadline());
+  const Time planned = next_deadline();
+  loop_->turn(planned);
+  notice_sleep(planned);
   run_timers();
-  serve_calls();
   serve_calls();
   flush();
   check_drain();
 }
 
 Time Service::next_deadline() const {
-  const Time next = std::min({node_->next_deadline(), stack_->next_deadline(),
-                              sockets_->next_deadline(), writes_.next_deadline(), endpoints_due_});
+  const Time next =
+      std::min({node_->next_deadline(), stack_->next_deadline(), sockets_->next_deadline(),
+                writes_.next_deadline(), physical_->next_deadline()});
   if (drain_.state.load(std::memory_order_acquire) != Drain::State::Wanted) return next;
   return std::min(next, loop_->now() + (drain_.turns < 2 ? Duration(0) : kDrainCheck));
 }
@@ -227,7 +235,7 @@ void Service::run_timers() {
   // In this order: the sockets act once on all that fds, frames and timers have told them.
   if (time.time >= stack_->next_deadline()) stack_->run_timers();
   if (time.time >= sockets_->next_deadline()) sockets_->on_deadline(time.time);
-  if (time.time >= endpoints_due_) refresh_endpoints();
+  physical_->on_deadline(time.time);
   writes_.on_deadline(time.time);
 }
 
@@ -239,14 +247,14 @@ void Service::settle() {
     bridge_->deliver(settling_);
     for (const Event& event : settling_.events()) handle(event);
     for (const StoredObject& object : settling_.stored()) keep(object);
-    udp_->send(settling_);
+    physical_->send(settling_);
     settling_.clear();
   }
 }
 
 void Service::flush() {
   settle();
-  udp_->send(out_);
+  physical_->send(out_);
   // Left over after more rounds than settle() allows: frames are dropped, as a network would.
   for (const StoredObject& object : out_.stored()) keep(object);
   out_.clear();
@@ -266,6 +274,7 @@ void Service::handle(const Event& event) {
   } else if (const auto* online = std::get_if<OnlineChanged>(&event)) {
     log(LogArea::Service, LogLevel::Info, "{}",
         online->online ? "online" : "offline: no root answers");
+    physical_->set_online(now().time, online->online);
   } else if (std::holds_alternative<IdentityCollision>(event)) {
     on_identity_collision();
   }
@@ -295,12 +304,25 @@ void Service::on_identity_collision() {
   log(LogArea::Service, LogLevel::Error, "{}", fatal_);
 }
 
-void Service::refresh_endpoints() {
-  endpoints_due_ = now().time + kEndpointInterval;
-  auto endpoints = host::reachable_endpoints(udp_->local_endpoints());
-  if (endpoints == offered_endpoints_) return;
-  offered_endpoints_ = endpoints;
-  node_->vl1().set_local_endpoints(now(), std::move(endpoints), out_);
+void Service::tell_sockets() {
+  node_->vl1().set_sockets(now(), physical_->sockets(), out_);
+  node_->vl1().set_external_endpoints(now(), physical_->mapped_endpoints(), out_);
+}
+
+void Service::notice_sleep(Time planned) {
+  const Now last = std::exchange(last_turn_, now());
+  if (last.time == kLongAgo) return;
+  const Duration elapsed = now().time - last.time;
+  const Duration jump = Duration(now().wall_ms - last.wall_ms) - elapsed;
+  if (planned != kNever && now().time - std::max(planned, last.time) > kAsleep) {
+    log(LogArea::Service, LogLevel::Info, "asleep for {} s", elapsed.count() / 1000);
+  } else if (jump > kAsleep) {
+    log(LogArea::Service, LogLevel::Info, "the calendar went forward by {} s", jump.count() / 1000);
+  } else {
+    return;
+  }
+  physical_->on_resume(now().time);
+  node_->vl1().on_resume(now(), out_);
 }
 
 void Service::finish() {
@@ -386,30 +408,6 @@ void Service::serve_calls() {
   calls_.changed.notify_all();
 }
 
-// ---- calls from other threads
-
-bool Service::call(const std::function<void(Node&, Now, Outbox&)>& work) {
-  Call call{&work};
-  std::unique_lock lock(calls_.mutex);
-  if (calls_.has_ended) return false;
-  calls_.waiting.push_back(&call);
-  loop_->wake();
-  calls_.changed.wait(lock, [&] { return call.is_done || calls_.has_ended; });
-  if (!call.is_done) std::erase(calls_.waiting, &call);
-  return call.is_done;
-}
-
-void Service::serve_calls() {
-  const std::lock_guard lock(calls_.mutex);
-  if (calls_.waiting.empty()) return;
-  for (Call* const call : calls_.waiting) {
-    (*call->work)(*node_, now(), out_);
-    call->is_done = true;
-  }
-  calls_.waiting.clear();
-  calls_.changed.notify_all();
-}
-
 void Service::stop() noexcept {
   stop_.store(true, std::memory_order_release);
   loop_->wake();
@@ -462,8 +460,9 @@ std::string Service::status_json(rpc::Section section) const {
   auto list = nlohmann::json::array();
   switch (section) {
     case rpc::Section::Status:
-      list = status::node(*node_, now(), {options_.home, udp_->local_endpoints()}, networks_json());
-      list["physical"] = status::physical(*udp_);
+      list = status::node(*node_, now(), {options_.home, physical_->ports().local_endpoints()},
+                          networks_json());
+      list["physical"] = status::physical(*physical_);
       break;
     case rpc::Section::Networks:
       list = networks_json();
@@ -506,20 +505,6 @@ Result<void, std::string> Service::change_settings(
   return {};
 }
 
-Result<void, std::string> Service::change_settings(
-    NetworkId network, const std::function<void(vl2::LocalSettings&)>& change) {
-  const auto known = settings_.find(network);
-  if (known == settings_.end()) {
-    return failure(fmt::format("{} is not joined", network.text()));
-  }
-  vl2::LocalSettings settings = known->second;
-  change(settings);
-  if (auto saved = store_.save_settings(network, settings); !saved) return saved;
-  known->second = settings;
-  node_->vl2().set_settings(now(), network, std::move(settings), out_);
-  return {};
-}
-
 Result<void> Service::leave(std::uint64_t network) {
   const NetworkId id(network);
   node_->leave(now(), id, out_);
@@ -531,7 +516,7 @@ Result<void> Service::leave(std::uint64_t network) {
 }
 
 std::string Service::administer(std::string_view request) {
-  return ztshim::administer(*node_, now(), request, out_);
+  return administration_.carry_out(*node_, now(), request, out_);
 }
 
 }  // namespace ztshim

@@ -20,13 +20,14 @@
 #include <vector>
 
 #include "common/config.h"
+#include "service/administration.h"
 #include "service/host/event_loop.h"
 #include "service/host/home_lock.h"
+#include "service/host/physical.h"
 #include "service/host/random.h"
 #include "service/host/rpc_server.h"
 #include "service/host/state_store.h"
 #include "service/host/store_queue.h"
-#include "service/host/udp_ports.h"
 #include "service/network_bridge.h"
 #include "service/node/node.h"
 #include "service/rpc/control.h"
@@ -42,7 +43,8 @@ struct ServiceOptions {
   // now.
   std::function<Result<World, std::string>(const Identity&, const std::vector<Endpoint>&)>
       make_planet;
-  std::vector<Endpoint> bind;            // physical addresses; empty: all
+  // Physical addresses to use and no others, on one port, without asking routers; empty: all.
+  std::vector<Endpoint> bind;
   std::uint16_t port = 0;                // physical UDP port; 0: any
   std::vector<NetworkSetting> networks;  // joined for good
   bool run_controller = false;           // also when the home has no controller's records yet
@@ -76,7 +78,7 @@ class Service final : public rpc::Control {
   // ---- for whoever runs the loop, between start() and run()
   Node& node() { return *node_; }
   const host::StateStore& store() const { return store_; }
-  std::vector<Endpoint> endpoints() const { return udp_->local_endpoints(); }
+  std::vector<Endpoint> endpoints() const { return physical_->primary_endpoints(); }
   // Lets `change` work on the node, carries out what it wants and writes its files at once.
   void change(const std::function<void(Node&, Now, Outbox&)>& change);
 
@@ -95,7 +97,8 @@ class Service final : public rpc::Control {
   Service(ServiceOptions options, host::StateStore store, host::HomeLock lock,
           std::unique_ptr<host::EventLoop> loop);
   Result<void, std::string> open();
-  Result<void, std::string> open_ports();
+  Result<void, std::string> open_ports(const Identity& identity,
+                                       const std::optional<World>& planet);
   Result<void, std::string> store_wanted_networks();
   Environment load_environment(const Identity& identity, World planet);
 
@@ -107,7 +110,8 @@ class Service final : public rpc::Control {
   void handle(const Event& event);
   void on_network_changed(NetworkId network);
   void on_identity_collision();
-  void refresh_endpoints();
+  void tell_sockets();
+  void notice_sleep(Time planned);
   void release_waiters();
   void check_drain();
   void serve_calls();
@@ -122,18 +126,18 @@ class Service final : public rpc::Control {
   host::StoreQueue writes_{store_};
   host::SystemRandom random_;
   std::unique_ptr<host::EventLoop> loop_;
-  std::unique_ptr<host::UdpPorts> udp_;
+  std::unique_ptr<host::Physical> physical_;
   std::unique_ptr<Node> node_;
   std::unique_ptr<stack::Stack> stack_;
   std::unique_ptr<NetworkBridge> bridge_;
   std::unique_ptr<sockets::Sockets> sockets_;
   std::unique_ptr<host::RpcServer> rpc_;
+  Administration administration_;
 
   Outbox out_;       // filled by everybody
   Outbox settling_;  // what is being carried out
   std::map<NetworkId, vl2::LocalSettings> settings_;
-  std::vector<Endpoint> offered_endpoints_;
-  Time endpoints_due_ = kLongAgo;
+  Now last_turn_{kLongAgo, 0};
   std::vector<UniqueFd> waiters_;  // closed when the networks are ready
   std::string fatal_;              // why the loop ends
 

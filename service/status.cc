@@ -163,13 +163,18 @@ Json peer(const vl1::PeerInfo& info, Now now) {
           {"paths", std::move(paths)}};
 }
 
-Json physical(const host::UdpPorts& ports) {
+Json physical(const host::Physical& physical) {
+  const host::UdpPorts& ports = physical.ports();
   const host::UdpPorts::Counters counters = ports.counters();
   return {{"datagramsIn", counters.datagrams_in},     {"datagramsOut", counters.datagrams_out},
           {"receiveCalls", counters.receive_calls},   {"sendCalls", counters.send_calls},
           {"droppedFull", counters.dropped_full},     {"droppedError", counters.dropped_error},
           {"droppedSocket", counters.dropped_socket}, {"receiveBuffer", ports.receive_buffer()},
-          {"segmentation", ports.uses_segmentation()}};
+          {"segmentation", ports.uses_segmentation()},
+          {"primaryPort", physical.chosen_ports().primary},
+          {"secondaryPort", physical.chosen_ports().secondary},
+          {"tertiaryPort", physical.chosen_ports().tertiary},
+          {"mapped", texts_of(physical.mapped_endpoints())}};
 }
 
 Json socket(const sockets::SocketInfo& info) {

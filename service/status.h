@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "common/time.h"
-#include "service/host/udp_ports.h"
+#include "service/host/physical.h"
 #include "service/node/node.h"
 #include "service/sockets/sockets.h"
 
@@ -26,7 +26,7 @@ Json network(const vl2::NetworkInfo& info, const vl2::LocalSettings& settings);
 Json frame_counters(const vl2::Counters& counters);
 Json network_without_service(NetworkId id, const vl2::LocalSettings& settings);
 Json peer(const vl1::PeerInfo& info, Now now);
-Json physical(const host::UdpPorts& ports);
+Json physical(const host::Physical& physical);
 Json socket(const sockets::SocketInfo& info);
 Json node(Node& node, Now now, const Surroundings& around, Json networks);
 // The same shape for a home that nobody hosts.

@@ -24,11 +24,6 @@ constexpr int kWantedBuffer = 4 << 20;
 // Receive calls in one turn: enough for the largest backlog worth having, few enough that the
 // application's side is served in between.
 constexpr int kReceiveRounds = 16;
-// vl1-behaviour 13.1.
-constexpr std::uint16_t kLowestRandomPort = 20000;
-constexpr std::uint16_t kHighestRandomPort = 65499;
-constexpr int kPortAttempts = 256;
-
 bool set(int fd, int level, int name, int value) {
   return real().setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
@@ -44,25 +39,9 @@ int grow_buffer(int fd, int forced, int name) {
 // Has no meaning but "does this kernel know the option": 0 switches segmentation off.
 bool knows_segmentation(int fd) { return set(fd, IPPROTO_UDP, UDP_SEGMENT, 0); }
 
-std::uint16_t random_port(RandomSource& random) {
-  return static_cast<std::uint16_t>(kLowestRandomPort +
-                                    random.below(kHighestRandomPort - kLowestRandomPort + 1));
-}
-
-std::string cannot_bind(const Endpoint& local, int error) {
-  if (error == EADDRINUSE) {
-    return fmt::format("UDP {} is in use by another program; choose another port, or 0 for any",
-                       local.text());
-  }
-  if (error == EADDRNOTAVAIL) {
-    return fmt::format("UDP {} cannot be bound: this machine does not have that address",
-                       local.text());
-  }
-  return fmt::format("UDP {} cannot be bound: {}", local.text(), std::strerror(error));
-}
-
 // -1 with errno.
-int open_socket(const Endpoint& local) {
+int open_socket(const UdpBinding& binding) {
+  const Endpoint& local = binding.local;
   const int family = local.ip.is_v6() ? AF_INET6 : AF_INET;
   UniqueFd fd(real().socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return -1;
@@ -75,6 +54,12 @@ int open_socket(const Endpoint& local) {
     set(fd.get(), IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
   }
   set(fd.get(), SOL_SOCKET, SO_BROADCAST, 1);
+  // The interface's own route and not the default one, on machines with several. Kernels before 5.7
+  // want a privilege for it: then the routing table decides.
+  if (!binding.interface.empty()) {
+    real().setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, binding.interface.c_str(),
+                      static_cast<socklen_t>(binding.interface.size()));
+  }
   sockaddr_storage address{};
   const socklen_t length = local.to_sockaddr(address, family);
   if (real().bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) return -1;
@@ -103,68 +88,48 @@ class UdpPorts::Port final : public Watcher {
   Poller::WatchId watch = 0;
 };
 
-// ---- opening
+// ---- opening and closing
 
-UdpPorts::UdpPorts(EventLoop& loop, OnDatagram on_datagram, OnBatch on_batch)
-    : loop_(loop), on_datagram_(std::move(on_datagram)), on_batch_(std::move(on_batch)) {}
+UdpPorts::UdpPorts(Options options, EventLoop& loop, OnDatagram on_datagram, OnBatch on_batch)
+    : options_(options),
+      loop_(loop),
+      on_datagram_(std::move(on_datagram)),
+      on_batch_(std::move(on_batch)) {}
 
 UdpPorts::~UdpPorts() {
   for (const auto& port : ports_) loop_.unwatch(port->watch);
 }
 
-Result<std::unique_ptr<UdpPorts>, std::string> UdpPorts::open(const Options& options,
-                                                              RandomSource& random, EventLoop& loop,
-                                                              OnDatagram on_datagram,
-                                                              OnBatch on_batch) {
-  std::unique_ptr<UdpPorts> made(new UdpPorts(loop, std::move(on_datagram), std::move(on_batch)));
-  int error = 0;
-  const bool any_will_do =
-      options.port == 0 && std::none_of(options.bind.begin(), options.bind.end(),
-                                        [](const Endpoint& e) { return e.port != 0; });
-  std::uint16_t port = options.port != 0 ? options.port : options.preferred_port;
-  Result<void, std::string> bound = failure(std::string());
-  for (int attempt = 0; !bound && attempt < kPortAttempts; ++attempt) {
-    if (port == 0) port = random_port(random);
-    bound = made->bind_all(options, port, error);
-    if (!any_will_do || error != EADDRINUSE) break;
-    port = 0;
-  }
-  if (!bound) return failure(bound.error());
-  for (const auto& each : made->ports_) {
-    each->target.segmentation = options.segmentation && knows_segmentation(each->fd.get());
-    if (options.coalescing) set(each->fd.get(), IPPROTO_UDP, UDP_GRO, 1);
-    each->receive_buffer = grow_buffer(each->fd.get(), SO_RCVBUFFORCE, SO_RCVBUF);
-    grow_buffer(each->fd.get(), SO_SNDBUFFORCE, SO_SNDBUF);
-    each->watch = loop.watch_first(each->fd.get(), EPOLLIN, *each);
-    if (each->watch == 0) return failure(std::string("cannot wait for UDP datagrams"));
-    log(LogArea::Host, LogLevel::Info, "listening on UDP {}, receive buffer {} bytes",
-        each->bound.text(), each->receive_buffer);
-  }
-  return made;
+int UdpPorts::add(const UdpBinding& binding) {
+  UniqueFd fd(keep_internal_fd(open_socket(binding)));
+  if (!fd) return errno;
+  auto port = std::make_unique<Port>(*this, last_id_ + 1, binding.local, std::move(fd));
+  const int raw = port->fd.get();
+  port->target.segmentation = options_.segmentation && knows_segmentation(raw);
+  if (options_.coalescing) set(raw, IPPROTO_UDP, UDP_GRO, 1);
+  port->receive_buffer = grow_buffer(raw, SO_RCVBUFFORCE, SO_RCVBUF);
+  grow_buffer(raw, SO_SNDBUFFORCE, SO_SNDBUF);
+  port->watch = loop_.watch_first(raw, EPOLLIN, *port);
+  if (port->watch == 0) return ENOMEM;
+  log(LogArea::Host, LogLevel::Info, "listening on UDP {}, receive buffer {} bytes",
+      binding.local.text(), port->receive_buffer);
+  ++last_id_;
+  ports_.push_back(std::move(port));
+  return 0;
 }
 
-Result<void, std::string> UdpPorts::bind_all(const Options& options, std::uint16_t number,
-                                             int& error) {
-  ports_.clear();
-  error = 0;
-  const bool wildcard = options.bind.empty();
-  const std::vector<Endpoint> any{{IpAddress::v4(0), 0}, {IpAddress::v6(Bytes(16, 0)), 0}};
-  for (Endpoint local : wildcard ? any : options.bind) {
-    if (local.port == 0) local.port = number;
-    UniqueFd fd(keep_internal_fd(open_socket(local)));
-    if (!fd) {
-      error = errno;
-      // A machine may lack one of the families; an address that was asked for must be there.
-      const bool family_missing = error == EAFNOSUPPORT || error == EADDRNOTAVAIL;
-      if (wildcard && family_missing) continue;
-      ports_.clear();
-      return failure(cannot_bind(local, error));
-    }
-    const auto id = static_cast<LocalSocket>(ports_.size() + 1);
-    ports_.push_back(std::make_unique<Port>(*this, id, local, std::move(fd)));
-  }
-  if (ports_.empty()) return failure(std::string("this machine has neither IPv4 nor IPv6"));
-  return {};
+void UdpPorts::close_unless(const std::function<bool(const Endpoint& local)>& keep) {
+  std::erase_if(ports_, [&](const auto& port) {
+    if (keep(port->bound)) return false;
+    log(LogArea::Host, LogLevel::Info, "no longer listening on UDP {}", port->bound.text());
+    loop_.unwatch(port->watch);
+    return true;
+  });
+}
+
+bool UdpPorts::has(const Endpoint& local) const {
+  return std::any_of(ports_.begin(), ports_.end(),
+                     [&](const auto& port) { return port->bound == local; });
 }
 
 // ---- in
@@ -195,9 +160,8 @@ void UdpPorts::send(const Outbox& out) {
     UdpSender::Target& target = port->target;
     for (UdpBatch& batch : batches_) {
       const Outbox::Datagram& first = datagrams[batch.first];
-      const bool v6 = first.remote.ip.is_v6();
-      if (v6 != (target.family == AF_INET6)) continue;
       if (first.socket != kAnySocket && first.socket != port->id) continue;
+      if (first.remote.ip.is_v6() != (target.family == AF_INET6)) continue;
       batch.taken = true;
       if (target.segmentation || batch.count == 1) {
         const ByteView bytes(out.bytes_of(first).data(), batch.bytes);
@@ -224,7 +188,11 @@ std::vector<Endpoint> UdpPorts::local_endpoints() const {
   return endpoints;
 }
 
-std::uint16_t UdpPorts::port() const { return ports_.empty() ? 0 : ports_.front()->bound.port; }
+std::vector<vl1::BoundSocket> UdpPorts::sockets() const {
+  std::vector<vl1::BoundSocket> sockets;
+  for (const auto& port : ports_) sockets.push_back({port->id, {port->bound}});
+  return sockets;
+}
 
 int UdpPorts::receive_buffer() const {
   int smallest = kWantedBuffer;

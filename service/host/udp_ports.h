@@ -15,27 +15,28 @@
 #include <vector>
 
 #include "common/endpoint.h"
-#include "common/result.h"
 #include "common/unique_fd.h"
-#include "service/crypto/random.h"
 #include "service/host/event_loop.h"
 #include "service/host/udp_batches.h"
 #include "service/host/udp_receiver.h"
 #include "service/host/udp_sender.h"
 #include "service/vl1/outbox.h"
+#include "service/vl1/settings.h"
 
 namespace ztshim::host {
+
+// A socket that is wanted.
+struct UdpBinding {
+  Endpoint local;         // with its port
+  std::string interface;  // to send through, where the kernel permits; empty: by the routing table
+  bool required = false;  // an error when it cannot be had, instead of doing without
+};
 
 class UdpPorts {
  public:
   struct Options {
-    // Local addresses to bind; empty: the IPv4 and the IPv6 wildcard. An endpoint's own port, if
-    // not 0, takes the place of `port`.
-    std::vector<Endpoint> bind;
-    std::uint16_t port = 0;  // 0: any free one, the same for all addresses
     bool segmentation = true;
     bool coalescing = true;
-    std::uint16_t preferred_port = 0;  // tried first where any will do
   };
   struct Counters {
     std::uint64_t datagrams_in = 0, datagrams_out = 0;
@@ -48,20 +49,24 @@ class UdpPorts {
   // Called after the datagrams that one receive call brought.
   using OnBatch = std::function<void()>;
 
-  // The error says which address and port, and why. `loop` outlives this object.
-  static Result<std::unique_ptr<UdpPorts>, std::string> open(const Options& options,
-                                                             RandomSource& random, EventLoop& loop,
-                                                             OnDatagram on_datagram,
-                                                             OnBatch on_batch);
+  // Without sockets yet. `loop` outlives this object.
+  UdpPorts(Options options, EventLoop& loop, OnDatagram on_datagram, OnBatch on_batch);
   ~UdpPorts();
   UdpPorts(const UdpPorts&) = delete;
   UdpPorts& operator=(const UdpPorts&) = delete;
+
+  // 0, or errno: one more socket, with a number that no other has had.
+  int add(const UdpBinding& binding);
+  // Closes the sockets for which `keep` is false. Not from within the callbacks.
+  void close_unless(const std::function<bool(const Endpoint& local)>& keep);
+  bool has(const Endpoint& local) const;
+  std::size_t count() const { return ports_.size(); }
 
   // Sends every datagram in `out`.
   void send(const Outbox& out);
 
   std::vector<Endpoint> local_endpoints() const;
-  std::uint16_t port() const;  // of the first socket
+  std::vector<vl1::BoundSocket> sockets() const;  // each with the endpoint it is bound to
   // The smallest granted receive buffer: what bounds a useful TCP window (performance.md 3).
   int receive_buffer() const;
   bool uses_segmentation() const;  // on every socket
@@ -70,14 +75,14 @@ class UdpPorts {
  private:
   class Port;
 
-  UdpPorts(EventLoop& loop, OnDatagram on_datagram, OnBatch on_batch);
-  Result<void, std::string> bind_all(const Options& options, std::uint16_t port, int& error);
   void receive(Port& port);
 
+  const Options options_;
   EventLoop& loop_;
   OnDatagram on_datagram_;
   OnBatch on_batch_;
-  std::vector<std::unique_ptr<Port>> ports_;
+  std::vector<std::unique_ptr<Port>> ports_;  // by number, ascending
+  LocalSocket last_id_ = kAnySocket;
   UdpReceiver receiver_;
   UdpSender sender_;
   std::vector<UdpBatch> batches_;
