@@ -155,9 +155,10 @@ void Keepalive::tend_contact(Now now, Peer& peer, Outbox& out) {
 void Keepalive::keep_alive(Now now, Peer& peer, Duration idle, Outbox& out) {
   const bool full = now.time - peer.last_full_hello >= kFullPing;
   if (full) peer.last_full_hello = now.time;
-  for (const PeerPath& entry : peer.paths) {
+  for (PeerPath& entry : peer.paths) {
     const Path& path = *entry.path;
     if (!entry.is_usable(now.time) || (!full && now.time - path.last_send < idle)) continue;
+    entry.ask(now.time);
     greeting_.probe(now, peer, path.key.socket, path.key.remote,
                     full ? Greeting::Probe::Full : Greeting::Probe::Light, out);
   }
@@ -189,7 +190,7 @@ void Keepalive::check_contacts(Now now, Outbox& out) {
   const auto check = [&](Address address) {
     if (address == core_.self.address()) return;
     if (Peer* peer = core_.topology.find(address)) return arm(*peer, now.time);
-    exchange_.look_up(now, address, AskedBy::Us, out);
+    exchange_.look_up(now, address, AskedBy::Schedule, out);
     contacts_due_ = now.time + core_.ping_check();
   };
   for (const Address address : core_.always_contact) check(address);

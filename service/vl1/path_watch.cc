@@ -26,16 +26,13 @@ void PathWatch::on_send(Now now, Address to, Outbox& out) {
   Peer* peer = core_.topology.find(to);
   PeerPath* entry = peer == nullptr ? nullptr : best_path(*peer, now.time);
   if (entry == nullptr || now.time - entry->path->last_receive < kSilentPath) return;
-  if (entry->leaves_unanswered(now.time) && entry->doubted <= entry->last_authentic) {
-    entry->doubted = now.time;
-    // The relay will be used from now on: is it there, and does it know where we are?
-    keepalive_.question_best_root(now, out);
-  }
+  // The relay is used then: is it there, and does it know where we are?
+  if (entry->is_doubtful(now.time)) keepalive_.question_best_root(now, out);
   if (now.time - entry->asked >= kAskAgain) ask(now, *peer, *entry, out);
 }
 
 void PathWatch::ask(Now now, Peer& peer, PeerPath& entry, Outbox& out) {
-  entry.asked = now.time;
+  entry.ask(now.time);
   const PathKey key = entry.path->key;
   greeting_.probe(now, peer, key.socket, key.remote, Greeting::Probe::Light, out);
 }

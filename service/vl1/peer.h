@@ -28,6 +28,11 @@ struct PeerPath {
   bool leaves_unanswered(Time now) const {
     return asked > last_authentic && now - asked >= kAnswerTime;
   }
+  // A probe goes out over it.
+  void ask(Time now) {
+    if (leaves_unanswered(now)) doubted = now;
+    asked = now;
+  }
   // Nothing has come over it since it was doubted, or asked.
   bool is_doubtful(Time now) const { return doubted > last_authentic || leaves_unanswered(now); }
 };

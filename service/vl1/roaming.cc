@@ -30,6 +30,12 @@ void Roaming::on_sockets(Now now, const LocalSockets::Change& change, Outbox& ou
            change.gone.end();
   };
   for (const LocalSocket socket : change.gone) core_.surface.forget(socket);
+  // A greeting that just went out did not go out from here.
+  if (!change.added.empty()) {
+    for (const Roots::Root& root : core_.roots.all()) {
+      if (Peer* peer = core_.topology.find(root.address())) peer->last_attempt = kLongAgo;
+    }
+  }
   core_.topology.for_each([&](Peer& peer) {
     const std::vector<Endpoint> lost =
         change.gone.empty() ? std::vector<Endpoint>{} : drop_paths(peer, is_gone);

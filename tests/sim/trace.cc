@@ -8,8 +8,6 @@
 namespace ztshim::sim {
 namespace {
 
-constexpr std::size_t kKeptLines = 4000;
-
 void stir(std::uint64_t& digest, ByteView bytes) {
   for (const std::uint8_t byte : bytes) digest = (digest ^ byte) * 1099511628211ULL;
 }
@@ -76,7 +74,7 @@ void Trace::record(Line line, ByteView bytes) {
   stir(digest_, bytes);
   line.bytes = to_bytes(bytes);
   lines_.push_back(std::move(line));
-  if (lines_.size() > kKeptLines) lines_.pop_front();
+  while (lines_.size() > kept_) lines_.pop_front();
 }
 
 std::string Trace::describe(ByteView datagram) const {

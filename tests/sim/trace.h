@@ -41,6 +41,8 @@ class Trace {
   void ended(Time when, const Endpoint& from, const Endpoint& to, ByteView bytes, Fate fate);
   void note(Time when, std::string text);
 
+  void keep(std::size_t lines) { kept_ = lines; }
+
   std::uint64_t digest() const { return digest_; }
   std::size_t datagrams() const { return datagrams_; }  // sent, whatever became of them
   std::size_t count(Fate fate) const { return fates_.at(static_cast<std::size_t>(fate)); }
@@ -61,6 +63,7 @@ class Trace {
 
   PacketReader reader_;
   std::deque<Line> lines_;
+  std::size_t kept_ = 4000;
   std::uint64_t digest_ = 0xcbf29ce484222325ULL;
   std::size_t datagrams_ = 0;
   std::array<std::size_t, static_cast<std::size_t>(Fate::Count)> fates_{};
