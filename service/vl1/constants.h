@@ -75,6 +75,8 @@ inline constexpr std::size_t kUdpPayload = 1432;     // usual limit per datagram
 inline constexpr std::size_t kUdpRead = 1500;        // what a genuine node reads of one
 inline constexpr std::size_t kMaxDatagrams = 7;      // per packet
 inline constexpr std::size_t kMaxWorldsInOk = 1429;  // OK(HELLO) stays within kUdpRead
+// Ours. HELLO stays within one datagram: roots of the public planet do not put fragments together.
+inline constexpr std::size_t kMoonsInHello = 64;
 // Incomplete packets held, in all and from one source (ours; the reference has 32 in all). One busy
 // sender with reordering needs a handful, and each may hold 10 KB of a stranger's bytes.
 inline constexpr std::size_t kIncompletePackets = 64;

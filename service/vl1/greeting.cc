@@ -36,6 +36,7 @@ void Greeting::hello(Now now, Peer& peer, LocalSocket socket, const Endpoint& re
     hello.planet_timestamp = planet->timestamp;
   }
   hello.moons = core_.roots.moon_revisions();
+  if (hello.moons.size() > kMoonsInHello) hello.moons.resize(kMoonsInHello);
   Writer writer = sender_.begin(peer.address(), Verb::Hello);
   hello.write(writer);
   sender_.send_hello(now, peer, socket, remote, out);

@@ -104,10 +104,10 @@ bool Router::may_relay(const Arrival& arrival, unsigned hops, Time now) {
 Path* Router::next_hop(Address destination, Address source, const Arrival& arrival, Time now) {
   Path* onwards = nullptr;
   Peer* peer = core_.topology.find(destination);
-  Peer* root = core_.roots.best(core_.topology, now);
   if (const PeerPath* direct = peer == nullptr ? nullptr : best_path(*peer, now)) {
     onwards = direct->path;
-  } else if (root != nullptr && root != peer && root->address() != source) {
+  } else if (Peer* root = core_.roots.best(core_.topology, now);
+             root != nullptr && root != peer && root->address() != source) {
     const PeerPath* path = best_path(*root, now, Expired::Accept);
     onwards = path == nullptr ? nullptr : path->path;
   }

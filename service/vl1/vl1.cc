@@ -337,7 +337,8 @@ std::vector<PeerInfo> Vl1::peers(Time now) const {
     PeerInfo known;
     known.address = peer.address();
     known.protocol = static_cast<int>(peer.protocol);
-    if (peer.protocol != 0) {
+    // 0.0.0 is what the roots of the public planet say: not known either (vl1 3).
+    if (peer.protocol != 0 && peer.version != SoftwareVersion{}) {
       known.version_major = peer.version.major;
       known.version_minor = peer.version.minor;
       known.version_revision = peer.version.revision;

@@ -17,14 +17,16 @@ bool Lookups::want(Address address, AskedBy by, Time now) {
     if (by == AskedBy::Stranger) ++for_strangers_;
   }
   Lookup& lookup = found->second;
-  if (by == AskedBy::Us && lookup.by == AskedBy::Stranger) {
+  const bool matters_more = by == AskedBy::Us || lookup.by == AskedBy::Schedule;
+  if (matters_more && lookup.by != by) {
+    if (lookup.by == AskedBy::Stranger) --for_strangers_;
+    if (by == AskedBy::Stranger) ++for_strangers_;
     lookup.by = by;
-    --for_strangers_;
   }
   lookup.until = now + kQueueTime;
   if (now - lookup.asked < kWhoisRetry) return false;
   lookup.asked = now;
-  deadline_ = std::min(deadline_, now + kWhoisRetry);
+  deadline_ = std::min(deadline_, lookup.deadline());
   return true;
 }
 
@@ -49,11 +51,11 @@ std::vector<Address> Lookups::due(Time now) {
       it = forget(it);
       continue;
     }
-    if (now - lookup.asked >= kWhoisRetry) {
+    if (lookup.is_due(now)) {
       lookup.asked = now;
       ask.push_back(it->first);
     }
-    next = std::min({next, lookup.asked + kWhoisRetry, lookup.until});
+    next = std::min(next, lookup.deadline());
     ++it;
   }
   deadline_ = next;
@@ -63,7 +65,14 @@ std::vector<Address> Lookups::due(Time now) {
 
 std::vector<Address> Lookups::all(Time now) {
   for (auto& [address, lookup] : wanted_) lookup.asked = kLongAgo;
-  return due(now);
+  std::vector<Address> ask = due(now);
+  for (auto& [address, lookup] : wanted_) {
+    if (lookup.by != AskedBy::Schedule) continue;
+    lookup.asked = now;
+    ask.push_back(address);
+  }
+  std::sort(ask.begin(), ask.end());
+  return ask;
 }
 
 bool OutgoingQueue::push(Packet packet) {

@@ -3,6 +3,7 @@
 // business. Notes: vl1-behaviour 4.1 to 4.3.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <unordered_map>
 #include <vector>
@@ -10,13 +11,16 @@
 #include "common/bytes.h"
 #include "common/time.h"
 #include "service/crypto/address.h"
+#include "service/vl1/constants.h"
 #include "service/vl1/outbox.h"
 #include "service/wire/packet.h"
 #include "service/wire/verb.h"
 
 namespace ztshim::vl1 {
 
-enum class AskedBy { Us, Stranger };
+// Us: something waits for the answer, so the question is repeated. Stranger: the same, but a packet
+// from a made-up address is enough. Schedule: nothing waits; whoever asks comes back.
+enum class AskedBy { Us, Stranger, Schedule };
 
 class Lookups {
  public:
@@ -38,6 +42,11 @@ class Lookups {
     Time asked = kLongAgo;
     Time until = kLongAgo;
     AskedBy by = AskedBy::Us;
+
+    bool is_due(Time now) const { return by != AskedBy::Schedule && now - asked >= kWhoisRetry; }
+    Time deadline() const {
+      return by == AskedBy::Schedule ? until : std::min(asked + kWhoisRetry, until);
+    }
   };
   using Table = std::unordered_map<Address, Lookup>;
   Table::iterator forget(Table::iterator lookup);

@@ -163,6 +163,32 @@ TEST_F(ObscureTest, a_wanted_moon_is_asked_for_in_every_greeting_until_it_is_dro
   EXPECT_TRUE(node->wanted_moons().empty());
 }
 
+TEST_F(ObscureTest, a_seed_nobody_knows_is_asked_for_every_five_seconds) {
+  const Address nobody(0x0102030405);
+  node->orbit(now, 0xabc, nobody, out);
+  const Time end = now.time + Duration{60'000};
+  while (now.time < end) {
+    now.time = std::min(end, std::max(now.time + Duration{1}, node->next_deadline()));
+    node->on_deadline(now, out);
+    receive(root, root.packet(Verb::Nop, {}));
+  }
+  const auto sent = sent_to(root);
+  const auto asked =
+      std::count(sent.begin(), sent.end(), "1>" + root.place.protocol_text() + " WHOIS");
+  EXPECT_GE(asked, 11);
+  EXPECT_LE(asked, 13);
+}
+
+// The roots of the public planet do not put fragments together.
+TEST_F(ObscureTest, a_greeting_stays_one_datagram_however_many_moons_there_are) {
+  for (std::uint64_t moon = 1; moon <= 500; ++moon) node->orbit(now, moon, bobs(), out);
+  out.clear();
+  pass(kRootFullPing);
+  node->on_deadline(now, out);
+  ASSERT_FALSE(sent_to(root).empty());
+  for (const auto& d : out.datagrams()) EXPECT_LE(d.size, kUdpPayload);
+}
+
 TEST_F(ObscureTest, a_new_planet_from_a_file_needs_the_key_of_the_old_one) {
   const World& held = *node->planet();
   World next = held;

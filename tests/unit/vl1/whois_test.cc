@@ -52,6 +52,25 @@ TEST(Lookups, strangers_cannot_make_us_ask_without_end) {
   EXPECT_TRUE(lookups.want(Address(0x200000), AskedBy::Us, kStart + kQueueTime));
 }
 
+TEST(Lookups, those_on_a_schedule_are_asked_once_each_time_until_something_waits) {
+  Lookups lookups;
+  EXPECT_TRUE(lookups.want(kAlice, AskedBy::Schedule, kStart));
+  EXPECT_THAT(lookups.due(kStart + Duration{600}), IsEmpty());
+  EXPECT_TRUE(lookups.is_wanted(kAlice));  // the answer may come yet
+  EXPECT_EQ(lookups.deadline(), kStart + kQueueTime);
+  EXPECT_TRUE(lookups.want(kAlice, AskedBy::Schedule, kStart + kQueueTime));
+  lookups.want(kAlice, AskedBy::Stranger, kStart + kQueueTime + Duration{1});
+  EXPECT_THAT(lookups.due(kStart + kQueueTime + kWhoisRetry), ElementsAre(kAlice));
+  EXPECT_THAT(lookups.due(kStart + 3 * kQueueTime), IsEmpty());
+  EXPECT_EQ(lookups.size(), 0U);
+  // Its place among those of strangers is free again.
+  std::size_t asked = 0;
+  for (std::uint64_t i = 1; i <= 100; ++i) {
+    asked += lookups.want(Address(i), AskedBy::Stranger, kStart + 4 * kQueueTime) ? 1U : 0U;
+  }
+  EXPECT_EQ(asked, kLookupsForStrangers);
+}
+
 TEST(Lookups, all_of_them_are_repeated_when_a_root_appears) {
   Lookups lookups;
   lookups.want(kBob, AskedBy::Us, kStart);
