@@ -68,6 +68,15 @@ TEST(ConfigAssembly, refuses_a_chunk_that_contradicts_the_others) {
   EXPECT_EQ(assembly.add(chunk(1, 5, 10, 3)), kDictionary);
 }
 
+TEST(ConfigAssembly, remembers_a_bounded_number_of_chunks) {
+  ConfigAssembly assembly;
+  for (std::size_t i = 0; i < kMaxChunks; ++i) {
+    EXPECT_FALSE(assembly.add(chunk(1, 0, 0, static_cast<std::uint8_t>(i + 1))));
+  }
+  EXPECT_FALSE(assembly.add(chunk(1, 0, 15, 200))) << "an update of which nothing will come";
+  EXPECT_EQ(assembly.add(chunk(2, 0, 15, 201)), kDictionary);
+}
+
 TEST(ConfigAssembly, refuses_what_has_no_signature_or_no_update) {
   ConfigAssembly assembly;
   ConfigChunk unsigned_chunk = chunk(1, 0, 15, 1);
