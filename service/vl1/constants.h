@@ -107,6 +107,12 @@ inline constexpr unsigned kPushPerScope = 8;  // addresses tried per scope and f
 inline constexpr Duration kPushRelayed{15'000};
 inline constexpr Duration kPushDirect{120'000};
 inline constexpr std::size_t kPushPacketSize = 1200;
+// Ours. Packets of a peer's can be replayed from made-up places: each such place costs a HELLO, and
+// a greeting with old worlds is answered with new ones, several times its size. A peer with many
+// sockets needs about ten confirmations at once, and the worlds once per socket.
+inline constexpr Duration kReplayInterval{1'000};
+inline constexpr unsigned kConfirmationsPerPeer = 16;
+inline constexpr unsigned kWorldsPerPeer = 4;
 // Ours: how many different sources of packets the ECHO gate and the confirmation gate remember.
 inline constexpr std::size_t kGateSlots = 1024;
 

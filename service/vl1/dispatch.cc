@@ -269,6 +269,7 @@ void Dispatch::dispute(Now now, Peer& peer, const PeerPath& twin, const PathKey&
 void Dispatch::confirm(Now now, Peer& peer, const PathKey& place, Outbox& out) {
   const std::uint64_t key = core_.salted(place.hash() * 31 + peer.address().number());
   if (!confirmations_.enter(key, now.time, kConfirmPath)) return;
+  if (!peer.confirmations.enter(now.time, kReplayInterval, kConfirmationsPerPeer)) return;
   greeting_.hello(now, peer, place.socket, place.remote, out);
 }
 

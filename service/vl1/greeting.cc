@@ -156,7 +156,10 @@ bool Greeting::on_opened_hello(Now now, Peer& peer, const Arrival& arrival, Muta
 
 void Greeting::answer(Now now, Peer& peer, const Arrival& arrival, PacketId in_re,
                       const Hello& hello, Outbox& out) {
-  const Bytes worlds = newer_worlds(hello);
+  Bytes worlds = newer_worlds(hello);
+  if (!worlds.empty() && !peer.worlds.enter(now.time, kReplayInterval, kWorldsPerPeer)) {
+    worlds.clear();
+  }
   OkHello ok;
   ok.timestamp = hello.timestamp;
   ok.protocol = kProtocolVersion;

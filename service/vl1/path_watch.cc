@@ -24,11 +24,20 @@ void PathWatch::on_direct(Now now, Peer& peer, const PeerPath& used, Outbox& out
 
 void PathWatch::on_send(Now now, Address to, Outbox& out) {
   Peer* peer = core_.topology.find(to);
-  PeerPath* entry = peer == nullptr ? nullptr : best_path(*peer, now.time);
+  if (peer == nullptr) return;
+  PeerPath* entry = best_path(*peer, now.time);
+  if (entry == nullptr || entry->is_doubtful(now.time)) watch_relay(now, out);
   if (entry == nullptr || now.time - entry->path->last_receive < kSilentPath) return;
-  // The relay is used then: is it there, and does it know where we are?
-  if (entry->is_doubtful(now.time)) keepalive_.question_best_root(now, out);
   if (now.time - entry->asked >= kAskAgain) ask(now, *peer, *entry, out);
+}
+
+// The relay is about to be used: is it there, and does it know where we are? Others' packets that
+// come through it say so as well as its own.
+void PathWatch::watch_relay(Now now, Outbox& out) {
+  const Peer* root = core_.roots.best(core_.topology, now.time);
+  const PeerPath* way = root == nullptr ? nullptr : best_path(*root, now.time);
+  if (way == nullptr || now.time - way->path->last_receive < kSilentPath) return;
+  keepalive_.question_best_root(now, out);
 }
 
 void PathWatch::ask(Now now, Peer& peer, PeerPath& entry, Outbox& out) {

@@ -27,6 +27,7 @@ class PathWatch {
   void on_send(Now now, Address to, Outbox& out);
 
  private:
+  void watch_relay(Now now, Outbox& out);
   void ask(Now now, Peer& peer, PeerPath& entry, Outbox& out);
 
   Core& core_;

@@ -61,6 +61,8 @@ struct Peer {
   Time deadline = kNever;           // what keepalive has armed
   RateGate whois_gate;
   BurstGate push_gate;
+  QuotaGate confirmations;  // of its new places
+  QuotaGate worlds;         // sent to it
 
   Address address() const { return identity.address(); }
   bool is_alive(Time now) const { return now - last_receive < kPeerTimeout; }

@@ -39,6 +39,24 @@ class BurstGate {
   unsigned count_ = 0;
 };
 
+// Opens a few times per interval.
+class QuotaGate {
+ public:
+  bool enter(Time now, Duration interval, unsigned limit) {
+    if (now - begin_ >= interval) {
+      begin_ = now;
+      count_ = 0;
+    }
+    if (count_ >= limit) return false;
+    ++count_;
+    return true;
+  }
+
+ private:
+  Time begin_ = kLongAgo;
+  unsigned count_ = 0;
+};
+
 // One RateGate per key in a table of fixed size. Keys are hashes; they should be salted where a
 // stranger chooses them. What happens when two keys meet in a slot is the table's point:
 //  - Forgetful: the newer key takes the slot. For gates that only save work per key: a stranger who
