@@ -152,12 +152,26 @@ void Keepalive::tend_contact(Now now, Peer& peer, Outbox& out) {
   greeting_.hello_through_root(now, peer, out);
 }
 
+bool Keepalive::is_spare(const Peer& peer, const PeerPath& entry, Time now) const {
+  const PathKey& key = entry.path->key;
+  bool is_later = false;  // of equals the last one is used (vl1-behaviour 5.3)
+  return std::any_of(peer.paths.begin(), peer.paths.end(), [&](const PeerPath& other) {
+    const PathKey& its = other.path->key;
+    if (&other == &entry) is_later = true;
+    if (&other == &entry || its.remote != key.remote || !other.is_usable(now)) return false;
+    if (!core_.sockets.are_siblings(its.socket, key.socket)) return false;
+    const std::int64_t difference = path_rank(other, now) - path_rank(entry, now);
+    return difference < 0 || (difference == 0 && is_later);
+  });
+}
+
 void Keepalive::keep_alive(Now now, Peer& peer, Duration idle, Outbox& out) {
   const bool full = now.time - peer.last_full_hello >= kFullPing;
   if (full) peer.last_full_hello = now.time;
   for (PeerPath& entry : peer.paths) {
     const Path& path = *entry.path;
-    if (!entry.is_usable(now.time) || (!full && now.time - path.last_send < idle)) continue;
+    if (!entry.is_usable(now.time) || is_spare(peer, entry, now.time)) continue;
+    if (!full && now.time - path.last_send < idle) continue;
     entry.ask(now.time);
     greeting_.probe(now, peer, path.key.socket, path.key.remote,
                     full ? Greeting::Probe::Full : Greeting::Probe::Light, out);
@@ -229,7 +243,9 @@ Time Keepalive::next_deadline(const Peer& peer, Time now) const {
   Time idle_since = kNever;  // of the path that has been silent for longest
   for (const PeerPath& entry : peer.paths) {
     next = std::min(next, entry.last_authentic + kPathExpiry);
-    if (entry.is_usable(now)) idle_since = std::min(idle_since, entry.path->last_send);
+    if (entry.is_usable(now) && !is_spare(peer, entry, now)) {
+      idle_since = std::min(idle_since, entry.path->last_send);
+    }
   }
   const bool reachable = idle_since != kNever;
   if (core_.roots.contains(peer.address())) {

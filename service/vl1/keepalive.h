@@ -55,6 +55,10 @@ class Keepalive {
   void question(Now now, Peer& root, Outbox& out);
   static Time mapping_due(const Peer& root, const Path& path);
   void tend_contact(Now now, Peer& peer, Outbox& out);
+  // Another port of ours leads to the same place from the same address, and is the better path. One
+  // of them is enough to keep: the NATs on the way are the same. Notes: vl1-behaviour 5.4 keeps
+  // all.
+  bool is_spare(const Peer& peer, const PeerPath& entry, Time now) const;
   // Probes the paths on which nothing was sent for `idle`; HELLO on all once in kFullPing.
   void keep_alive(Now now, Peer& peer, Duration idle, Outbox& out);
   // HELLO to one of the root's endpoints per family, `except` for one that has been greeted; if it

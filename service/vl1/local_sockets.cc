@@ -32,6 +32,19 @@ bool LocalSockets::set_external(std::vector<Endpoint> mapped) {
   return true;
 }
 
+bool LocalSockets::are_siblings(LocalSocket one, LocalSocket other) const {
+  const auto find = [&](LocalSocket socket) {
+    return std::find_if(sockets_.begin(), sockets_.end(),
+                        [&](const BoundSocket& s) { return s.socket == socket; });
+  };
+  const auto a = find(one);
+  const auto b = find(other);
+  if (a == b || a == sockets_.end() || b == sockets_.end()) return false;
+  return std::equal(a->addresses.begin(), a->addresses.end(), b->addresses.begin(),
+                    b->addresses.end(),
+                    [](const Endpoint& x, const Endpoint& y) { return x.ip == y.ip; });
+}
+
 std::vector<Endpoint> LocalSockets::endpoints() const {
   std::vector<Endpoint> all;
   for (const BoundSocket& socket : sockets_) {

@@ -22,6 +22,8 @@ class LocalSockets {
   bool set_external(std::vector<Endpoint> mapped);
 
   const std::vector<BoundSocket>& all() const { return sockets_; }
+  // Different ports of the same addresses: behind the same interface and the same NATs.
+  bool are_siblings(LocalSocket one, LocalSocket other) const;
   // The addresses of all sockets, then the mapped ones.
   std::vector<Endpoint> endpoints() const;
 

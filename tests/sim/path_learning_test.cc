@@ -229,5 +229,60 @@ TEST(TwoPorts, of_a_peer_are_told_from_a_restart_once_and_for_all) {
   EXPECT_EQ(probes_to_port[other_port], 0U) << world.net.trace_text();
 }
 
+// Three ports at one address make three paths to the same place. One kept open is enough, as long
+// as it works; and when it does not, the others are there.
+class ThreePorts : public ::testing::Test {
+ protected:
+  ThreePorts() : alice(world.add_node("alice", with_three_ports())), bob(world.add_joined("bob")) {
+    world.net.set_filter([this](const Endpoint& from, const Endpoint& to, ByteView bytes) {
+      if (from == blocked || to == blocked) return false;
+      if (from.ip == home && to == bob.endpoint() && bytes.size() == kPacketHeaderSize) ++echoes;
+      if (from.ip == home && to == bob.endpoint()) last_port = from.port;
+      return true;
+    });
+    alice.start();
+    world.net.run_for(seconds(5));
+    alice.send(bob, "hello");
+    bob.send(alice, "hello");
+    world.net.run_for(seconds(20));
+  }
+  static SimNode::Settings with_three_ports() {
+    SimNode::Settings settings;
+    settings.sockets = {{home, 9993}, {home, 31573}, {home, 41000}};
+    return settings;
+  }
+
+  static inline const IpAddress home = IpAddress::v4(0x09050601);
+  Endpoint blocked;
+  unsigned echoes = 0;
+  std::uint16_t last_port = 0;
+  SimWorld world{53};
+  SimNode& alice;
+  SimNode& bob;
+};
+
+TEST_F(ThreePorts, cost_no_more_to_keep_than_one) {
+  ASSERT_EQ(paths_to(alice, bob).size(), 3U) << world.net.trace_text();
+  echoes = 0;
+  world.net.run_for(seconds(420));
+  EXPECT_EQ(alice.path_to(bob), Via::Direct);
+  EXPECT_LE(echoes, 420U / 14) << world.net.trace_text();
+  EXPECT_GE(echoes, 20U) << "the one mapping stays open";
+}
+
+TEST_F(ThreePorts, take_over_from_one_another) {
+  world.net.run_for(seconds(100));
+  alice.send(bob, "by the first");
+  world.net.run_for(seconds(1));
+  ASSERT_THAT(bob.texts(), ::testing::Contains("by the first"));
+  blocked = {home, last_port};
+  for (int i = 0; i < 10; ++i) {
+    alice.send(bob, "by another " + std::to_string(i));
+    world.net.run_for(seconds(1));
+  }
+  EXPECT_THAT(bob.texts(), ::testing::Contains("by another 9")) << world.net.trace_text();
+  EXPECT_NE(last_port, blocked.port);
+}
+
 }  // namespace
 }  // namespace ztshim::sim
