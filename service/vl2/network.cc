@@ -10,6 +10,11 @@
 
 namespace ztshim::vl2 {
 
+namespace {
+constexpr MulticastGroup kAllIpv4Hosts{MacAddress(0x01005e000001), 0};
+constexpr MulticastGroup kAllIpv6Nodes{MacAddress(0x333300000001), 0};
+}  // namespace
+
 std::string_view name_of(NetworkStatus status) {
   switch (status) {
     case NetworkStatus::RequestingConfiguration:
@@ -260,6 +265,8 @@ std::vector<MulticastGroup> Network::refresh_groups() {
   if (config_) {
     for (const IpPrefix& address : effective_.addresses) {
       groups.insert(MulticastGroup::for_resolving(address.ip));
+      // Every host listens to "all hosts"; no stack has to say so.
+      groups.insert(address.ip.is_v6() ? kAllIpv6Nodes : kAllIpv4Hosts);
     }
     // The interface's own link-local address, once there is an interface.
     if (!effective_.addresses.empty()) {

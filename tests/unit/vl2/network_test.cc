@@ -99,17 +99,19 @@ TEST_F(OneNetwork, announces_a_bounded_number_of_groups_of_hosts_behind_us) {
   EXPECT_LE(network_.groups().size(), 10U);
 }
 
-TEST_F(OneNetwork, listens_for_each_of_its_addresses_and_for_its_link_local_one) {
+TEST_F(OneNetwork, listens_for_each_of_its_addresses_and_to_all_hosts) {
   NetworkConfig with_broadcast = config();
   with_broadcast.flags = NetworkConfig::kFlagBroadcast;
   network_.apply(Time{}, with_broadcast, true);
   network_.refresh_groups();
-  EXPECT_THAT(network_.groups(),
-              ::testing::UnorderedElementsAre(
-                  MulticastGroup{MacAddress::broadcast(), 0x0a931105},
-                  MulticastGroup::for_resolving(IpAddress::parse("fd00:1::5").value()),
-                  MulticastGroup::for_resolving(link_local_address(network_.mac()).ip),
-                  MulticastGroup::plain_broadcast()));
+  EXPECT_THAT(
+      network_.groups(),
+      ::testing::UnorderedElementsAre(
+          MulticastGroup{MacAddress::broadcast(), 0x0a931105},
+          MulticastGroup::for_resolving(IpAddress::parse("fd00:1::5").value()),
+          MulticastGroup::for_resolving(link_local_address(network_.mac()).ip),
+          MulticastGroup{MacAddress(0x01005e000001), 0},
+          MulticastGroup{MacAddress(0x333300000001), 0}, MulticastGroup::plain_broadcast()));
   // The automatic broadcast group does not count for whoever gathers (vl2 9.4).
   EXPECT_FALSE(network_.listens_to(MulticastGroup::plain_broadcast()));
   EXPECT_TRUE(network_.listens_to(MulticastGroup{MacAddress::broadcast(), 0x0a931105}));
