@@ -276,8 +276,21 @@ Duration SimNetwork::way(const Link& link) {
 // ---- the queue
 
 void SimNetwork::push(Event event) {
-  event.number = ++events_;
-  queue_.push(std::move(event));
+  if (free_slots_.empty()) {
+    free_slots_.push_back(slots_.size());
+    slots_.emplace_back();
+  }
+  const std::size_t slot = free_slots_.back();
+  free_slots_.pop_back();
+  queue_.push({event.when, ++events_, slot});
+  slots_[slot] = std::move(event);
+}
+
+SimNetwork::Event SimNetwork::take_first() {
+  const std::size_t slot = queue_.top().slot;
+  queue_.pop();
+  free_slots_.push_back(slot);
+  return std::move(slots_[slot]);
 }
 
 void SimNetwork::arm(Host& host) {
@@ -317,9 +330,7 @@ void SimNetwork::process_deadline(const Event& event) {
 void SimNetwork::run_for(Duration duration) {
   const Time end = time_ + duration;
   while (!queue_.empty() && queue_.top().when <= end) {
-    Event event = queue_.top();
-    queue_.pop();
-    process(std::move(event));
+    process(take_first());
   }
   time_ = end;
 }
@@ -331,9 +342,7 @@ bool SimNetwork::run_until(const std::function<bool()>& condition, Duration limi
       time_ = end;
       return false;
     }
-    Event event = queue_.top();
-    queue_.pop();
-    process(std::move(event));
+    process(take_first());
   }
   return true;
 }

@@ -154,7 +154,6 @@ class SimNetwork {
   enum class Stage : std::uint8_t { Deadline, Middle, Arrival };
   struct Event {
     Time when;
-    std::uint64_t number = 0;
     Stage stage = Stage::Deadline;
     Host* host = nullptr;      // whose deadline, or who sent
     std::uint64_t life = 0;    // Deadline
@@ -163,7 +162,13 @@ class SimNetwork {
     Endpoint inside;  // the sender's socket
     Endpoint from, to;
     Bytes bytes;
-    bool operator>(const Event& other) const {
+  };
+  // The order of events; the events themselves stay where they are.
+  struct Turn {
+    Time when;
+    std::uint64_t number = 0;
+    std::size_t slot = 0;
+    bool operator>(const Turn& other) const {
       return std::pair(when, number) > std::pair(other.when, other.number);
     }
   };
@@ -190,6 +195,7 @@ class SimNetwork {
   std::optional<Target> find(const Nat* lan, const Endpoint& to) const;
   Resolved resolve(const Event& datagram, Boxes boxes) const;
   void push(Event event);
+  Event take_first();
   void process(Event event);
   void process_deadline(const Event& event);
   void middle(Event event);
@@ -212,7 +218,9 @@ class SimNetwork {
   std::vector<std::unique_ptr<Host>> hosts_;
   std::vector<std::unique_ptr<Nat>> nats_;
   std::unordered_map<const Nat*, Lan> lans_;
-  std::priority_queue<Event, std::vector<Event>, std::greater<>> queue_;
+  std::priority_queue<Turn, std::vector<Turn>, std::greater<>> queue_;
+  std::vector<Event> slots_;
+  std::vector<std::size_t> free_slots_;
   std::set<std::pair<const Host*, const Host*>> cuts_;
   Filter filter_;
   std::vector<Observer> observers_;
