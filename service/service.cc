@@ -19,6 +19,8 @@ namespace {
 // Waking this much later than planned, or a calendar that runs ahead of the clock by as much: the
 // machine was asleep (vl1-behaviour 12).
 constexpr Duration kAsleep{10'000};
+// How often is looked whether local.conf is another (vl1-behaviour 12).
+constexpr Duration kLocalConfCheck{10'000};
 // Two full segmented sends: waiting for more saves nothing and keeps the receiver idle.
 constexpr std::size_t kEarlyFlush = 90;
 // Frames that cause frames that cause frames: a loop between our own parts must not hang the
@@ -88,6 +90,12 @@ Result<void, std::string> Service::open() {
   auto identity = store_.load_or_make_identity(random_);
   if (!identity) return failure(identity.error());
   loop_->refresh_clocks();
+  auto conf = host::load_local_conf(store_.files());
+  if (!conf) return failure(conf.error());
+  conf_ = std::move(*conf);
+  conf_watch_.has_changed(store_.files());
+  conf_due_ = now().time + kLocalConfCheck;
+  report_useless_settings();
   // A root's planet lists the ports it has; all others need to know where the roots are first.
   Result<World, std::string> planet = failure(std::string());
   if (!options_.make_planet) {
@@ -101,6 +109,7 @@ Result<void, std::string> Service::open() {
   if (const auto stored = store_wanted_networks(); !stored) return stored;
 
   node_ = std::make_unique<Node>(load_environment(*identity, std::move(*planet)), random_);
+  node_->vl2().set_low_bandwidth(conf_.vl1.low_bandwidth);
   stack_ = std::make_unique<stack::Stack>(
       [this](const stack::OutgoingFrame& frame) {
         bridge_->send(now(), frame, out_);
@@ -132,12 +141,8 @@ Result<void, std::string> Service::open() {
 Result<void, std::string> Service::open_ports(const Identity& identity,
                                               const std::optional<World>& planet) {
   host::Physical::Options options;
-  options.settings.bind = options_.bind;
-  if (options_.port != 0) options.settings.primary_port = options_.port;
-  // Whoever names addresses, or is found by them, wants these and no others.
-  const bool is_fixed = !options_.bind.empty() || options_.make_planet;
-  options.settings.allow_secondary_port = !is_fixed;
-  options.settings.map_ports = !is_fixed;
+  options.settings = physical_settings();
+  options.tcp_fallback = conf_.tcp_fallback;
   options.around = host::Surroundings::of(planet);
   options.preferred_port = store_.load_port();
   options.node = identity.address().text();
@@ -149,6 +154,44 @@ Result<void, std::string> Service::open_ports(const Identity& identity,
   if (!opened) return failure(opened.error());
   physical_ = std::move(*opened);
   return store_.save_port(physical_->chosen_ports().primary);
+}
+
+// What the command line and the environment say goes before local.conf.
+host::PhysicalSettings Service::physical_settings() const {
+  host::PhysicalSettings settings = conf_.physical;
+  if (options_.port != 0) settings.primary_port = options_.port;
+  if (!options_.bind.empty()) settings.bind = options_.bind;
+  // Whoever names addresses here, or is found by them, wants these and no others.
+  if (!options_.bind.empty() || options_.make_planet) {
+    settings.allow_secondary_port = false;
+    settings.map_ports = false;
+  }
+  return settings;
+}
+
+void Service::report_useless_settings() const {
+  for (const std::string& key : conf_.unknown) {
+    log(LogArea::Service, LogLevel::Warn, "local.conf: unknown key {}", key);
+  }
+  for (const std::string& key : conf_.meaningless) {
+    log(LogArea::Service, LogLevel::Info, "local.conf: {} has no meaning here", key);
+  }
+}
+
+void Service::reread_local_conf() {
+  conf_due_ = now().time + kLocalConfCheck;
+  if (!conf_watch_.has_changed(store_.files())) return;
+  auto conf = host::load_local_conf(store_.files());
+  if (!conf) {
+    log(LogArea::Service, LogLevel::Error, "{}; what was in effect stays", conf.error());
+    return;
+  }
+  conf_ = std::move(*conf);
+  report_useless_settings();
+  log(LogArea::Service, LogLevel::Info, "local.conf was read again");
+  physical_->change(now().time, physical_settings(), conf_.tcp_fallback);
+  node_->vl1().configure(now(), conf_.vl1, out_);
+  node_->vl2().set_low_bandwidth(conf_.vl1.low_bandwidth);
 }
 
 Result<void, std::string> Service::store_wanted_networks() {
@@ -179,6 +222,7 @@ Environment Service::load_environment(const Identity& identity, World planet) {
   environment.vl1.planet = std::move(planet);
   environment.vl1.moons = store_.load_moons();
   environment.vl1.cached_peers = store_.load_peers();
+  environment.vl1.settings = conf_.vl1;
   for (auto& network : store_.load_networks()) {
     settings_[network.id] = network.settings;
     environment.networks.push_back({network.id, std::move(network.config), network.settings});
@@ -221,9 +265,9 @@ void Service::turn() {
 }
 
 Time Service::next_deadline() const {
-  const Time next =
-      std::min({node_->next_deadline(), stack_->next_deadline(), sockets_->next_deadline(),
-                writes_.next_deadline(), physical_->next_deadline()});
+  const Time next = std::min({node_->next_deadline(), stack_->next_deadline(),
+                              sockets_->next_deadline(),
+                              writes_.next_deadline(), physical_->next_deadline(), conf_due_});
   if (drain_.state.load(std::memory_order_acquire) != Drain::State::Wanted) return next;
   return std::min(next, loop_->now() + (drain_.turns < 2 ? Duration(0) : kDrainCheck));
 }
@@ -236,6 +280,7 @@ void Service::run_timers() {
   if (time.time >= stack_->next_deadline()) stack_->run_timers();
   if (time.time >= sockets_->next_deadline()) sockets_->on_deadline(time.time);
   physical_->on_deadline(time.time);
+  if (time.time >= conf_due_) reread_local_conf();
   writes_.on_deadline(time.time);
 }
 
@@ -289,18 +334,13 @@ void Service::on_network_changed(NetworkId network) {
   release_waiters();
 }
 
-// vl1-behaviour 9: the address belongs to whoever was there first. The old identity is kept for
-// people; the next start makes a new one.
+// vl1-behaviour 9: the address belongs to whoever was there first.
 void Service::on_identity_collision() {
-  const host::HomeFiles& files = store_.files();
-  const auto secret = files.read("identity.secret");
-  if (secret && *secret &&
-      files.write("identity.secret.saved_after_collision", **secret, host::kSecretFile)) {
-    files.remove("identity.secret");
-    files.remove("identity.public");
-  }
-  fatal_ = fmt::format("another node has the address {}: start again to get a new identity",
-                       node_->vl1().address().text());
+  const auto replaced = store_.replace_identity(random_);
+  fatal_ = fmt::format(
+      "another node has the address {}; {}", node_->vl1().address().text(),
+      replaced ? fmt::format("this home is {} from now on: start again", replaced->address().text())
+               : replaced.error());
   log(LogArea::Service, LogLevel::Error, "{}", fatal_);
 }
 
@@ -343,6 +383,10 @@ void Service::keep(const StoredObject& object) {
     if (offered && present && present->id != offered->id) return;
   }
   writes_.add(now().time, object);
+  // Roots may have moved onto loopback, or away from it.
+  if (object.kind == StoredKind::Planet && !options_.make_planet) {
+    physical_->set_surroundings(now().time, host::Surroundings::of(node_->vl1().planet()));
+  }
 }
 
 // ---- draining
@@ -460,8 +504,10 @@ std::string Service::status_json(rpc::Section section) const {
   auto list = nlohmann::json::array();
   switch (section) {
     case rpc::Section::Status:
-      list = status::node(*node_, now(), {options_.home, physical_->ports().local_endpoints()},
-                          networks_json());
+      list = status::node(
+          *node_, now(),
+          {options_.home, physical_->ports().local_endpoints(), physical_->uses_tcp_relay()},
+          networks_json());
       list["physical"] = status::physical(*physical_);
       break;
     case rpc::Section::Networks:

@@ -23,6 +23,7 @@
 #include "service/administration.h"
 #include "service/host/event_loop.h"
 #include "service/host/home_lock.h"
+#include "service/host/local_conf.h"
 #include "service/host/physical.h"
 #include "service/host/random.h"
 #include "service/host/rpc_server.h"
@@ -78,6 +79,7 @@ class Service final : public rpc::Control {
   // ---- for whoever runs the loop, between start() and run()
   Node& node() { return *node_; }
   const host::StateStore& store() const { return store_; }
+  const host::LocalConf& local_conf() const { return conf_; }
   std::vector<Endpoint> endpoints() const { return physical_->primary_endpoints(); }
   // Lets `change` work on the node, carries out what it wants and writes its files at once.
   void change(const std::function<void(Node&, Now, Outbox&)>& change);
@@ -112,6 +114,9 @@ class Service final : public rpc::Control {
   void on_identity_collision();
   void tell_sockets();
   void notice_sleep(Time planned);
+  host::PhysicalSettings physical_settings() const;
+  void report_useless_settings() const;
+  void reread_local_conf();
   void release_waiters();
   void check_drain();
   void serve_calls();
@@ -137,6 +142,9 @@ class Service final : public rpc::Control {
   Outbox out_;       // filled by everybody
   Outbox settling_;  // what is being carried out
   std::map<NetworkId, vl2::LocalSettings> settings_;
+  host::LocalConf conf_;  // local.conf, the last that made sense
+  host::LocalConfWatch conf_watch_;
+  Time conf_due_ = kLongAgo;
   Now last_turn_{kLongAgo, 0};
   std::vector<UniqueFd> waiters_;  // closed when the networks are ready
   std::string fatal_;              // why the loop ends

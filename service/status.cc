@@ -39,7 +39,7 @@ Json node_base(const Identity& identity, bool online, const Surroundings& around
   return {{"address", identity.address().text()},
           {"publicIdentity", identity.text()},
           {"online", online},
-          {"tcpFallbackActive", false},
+          {"tcpFallbackActive", around.tcp_fallback_active},
           {"version", ZTSHIM_VERSION},
           {"versionMajor", version.major},
           {"versionMinor", version.minor},

@@ -19,6 +19,7 @@ using Json = nlohmann::json;
 struct Surroundings {
   std::string home;
   std::vector<Endpoint> listening_on;
+  bool tcp_fallback_active = false;
 };
 
 Json network(const vl2::NetworkInfo& info, const vl2::LocalSettings& settings);

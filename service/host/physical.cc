@@ -69,8 +69,29 @@ Physical::Physical(Options options, RandomSource& random, EventLoop& loop, Callb
     : options_(std::move(options)),
       random_(random),
       loop_(loop),
+      on_datagram_(std::move(callbacks.on_datagram)),
+      on_batch_(std::move(callbacks.on_batch)),
       on_change_(std::move(callbacks.on_change)),
-      ports_({}, loop, std::move(callbacks.on_datagram), std::move(callbacks.on_batch)) {}
+      ports_(
+          {}, loop,
+          [this](const Arrival& from, MutableBytes datagram) {
+            if (relay_ != nullptr) relay_->on_udp_received(from.remote, datagram.size());
+            on_datagram_(from, datagram);
+          },
+          [this] { on_batch_(); }) {
+  set_up_relay();
+}
+
+void Physical::set_up_relay() {
+  relay_.reset();
+  if (options_.tcp_fallback.mode == vl1::TcpFallback::Mode::Off) return;
+  relay_ = std::make_unique<TcpRelay>(options_.tcp_fallback, loop_, on_datagram_, on_batch_);
+}
+
+void Physical::send(const Outbox& out) {
+  if (relay_ != nullptr) relay_->send(out);
+  if (uses_udp()) ports_.send(out);
+}
 
 // ---- ports
 
@@ -92,8 +113,7 @@ Result<void, std::string> Physical::choose_primary() {
                       : attempt == 0 && options_.preferred_port != 0
                           ? options_.preferred_port
                           : unused_random(kHighestPrimary);
-    const auto wanted = plan_bindings(local_addresses(), options_.settings, chosen_,
-                                      options_.around, binding_limit());
+    const auto wanted = plan();
     std::optional<std::pair<Endpoint, int>> refused;
     for (const UdpBinding& binding : wanted) {
       const int error = ports_.add(binding);
@@ -131,14 +151,20 @@ void Physical::choose_others() {
 }
 
 bool Physical::wants_mapping() const {
-  return options_.settings.map_ports && options_.settings.bind.empty() && options_.around.elsewhere;
+  return uses_udp() && options_.settings.map_ports && options_.settings.bind.empty() &&
+         options_.around.elsewhere;
 }
 
 // ---- sockets
 
+std::vector<UdpBinding> Physical::plan() const {
+  if (!uses_udp()) return {};
+  return plan_bindings(local_addresses(), options_.settings, chosen_, options_.around,
+                       binding_limit());
+}
+
 Result<void, std::string> Physical::rebind(bool is_start) {
-  const auto wanted = plan_bindings(local_addresses(), options_.settings, chosen_, options_.around,
-                                    binding_limit());
+  const auto wanted = plan();
   ports_.close_unless([&](const Endpoint& local) {
     return std::any_of(wanted.begin(), wanted.end(),
                        [&](const UdpBinding& binding) { return binding.local == local; });
@@ -195,11 +221,15 @@ Time Physical::renewal_due() const {
   return may_renew ? renewed_ + kOfflineNewPort : kNever;
 }
 
-Time Physical::next_deadline() const { return std::min(refresh_due_, renewal_due()); }
+Time Physical::next_deadline() const {
+  return std::min(
+      {refresh_due_, renewal_due(), relay_ == nullptr ? kNever : relay_->next_deadline()});
+}
 
 void Physical::on_deadline(Time now) {
   if (now >= renewal_due()) renew_secondary(now, "offline");
   if (now >= refresh_due_) refresh(now);
+  if (relay_ != nullptr) relay_->on_deadline(now);
 }
 
 void Physical::renew_secondary(Time now, const char* why) {
@@ -217,13 +247,21 @@ void Physical::set_online(Time now, bool online) {
 }
 
 void Physical::on_resume(Time now) {
+  if (relay_ != nullptr) relay_->on_resume();
   renew_secondary(now, "resumed");
   refresh(now);
   if (mapper_ != nullptr) mapper_->ask_again();
 }
 
-void Physical::change(Time now, PhysicalSettings settings) {
-  if (settings == options_.settings) return;
+void Physical::change(Time now, PhysicalSettings settings,
+                      const vl1::TcpFallback::Settings& tcp_fallback) {
+  const bool same_relay = tcp_fallback.mode == options_.tcp_fallback.mode &&
+                          tcp_fallback.relay == options_.tcp_fallback.relay;
+  if (same_relay && settings == options_.settings) return;
+  if (!same_relay) {
+    options_.tcp_fallback = tcp_fallback;
+    set_up_relay();
+  }
   const std::uint16_t wanted = settings.primary_port.value_or(0);
   const bool moves = wanted != 0 && wanted != chosen_.primary;
   options_.settings = std::move(settings);

@@ -16,6 +16,7 @@
 #include "service/host/address_watch.h"
 #include "service/host/port_mapper.h"
 #include "service/host/port_plan.h"
+#include "service/host/tcp_relay.h"
 #include "service/host/udp_ports.h"
 
 namespace ztshim::host {
@@ -24,6 +25,7 @@ class Physical {
  public:
   struct Options {
     PhysicalSettings settings;
+    vl1::TcpFallback::Settings tcp_fallback;
     Surroundings around;
     std::uint16_t preferred_port = 0;  // primary, where any will do: the last run's
     std::string node;                  // address, for the description of a mapped port
@@ -41,7 +43,7 @@ class Physical {
   Physical(const Physical&) = delete;
   Physical& operator=(const Physical&) = delete;
 
-  void send(const Outbox& out) { ports_.send(out); }
+  void send(const Outbox& out);
 
   // ---- what happens
   void on_deadline(Time now);
@@ -50,7 +52,7 @@ class Physical {
   void set_online(Time now, bool online);
   // The machine was asleep: perhaps it is somewhere else now.
   void on_resume(Time now);
-  void change(Time now, PhysicalSettings settings);
+  void change(Time now, PhysicalSettings settings, const vl1::TcpFallback::Settings& tcp_fallback);
   void set_surroundings(Time now, const Surroundings& around);
 
   // ---- looking in
@@ -61,6 +63,7 @@ class Physical {
   std::vector<Endpoint> primary_endpoints() const;
   // All sockets, each with the addresses behind it that others may be told of.
   std::vector<vl1::BoundSocket> sockets() const;
+  bool uses_tcp_relay() const { return relay_ != nullptr && relay_->is_connected(); }
   // Where routers lead to us.
   const std::vector<Endpoint>& mapped_endpoints() const { return mapped_; }
 
@@ -76,13 +79,19 @@ class Physical {
   void renew_secondary(Time now, const char* why);
   void supervise_mapper();
   bool wants_mapping() const;
+  bool uses_udp() const { return relay_ == nullptr || !relay_->is_forced(); }
+  std::vector<UdpBinding> plan() const;
+  void set_up_relay();
   void tell();
 
   Options options_;
   RandomSource& random_;
   EventLoop& loop_;
+  UdpPorts::OnDatagram on_datagram_;
+  UdpPorts::OnBatch on_batch_;
   std::function<void()> on_change_;
   UdpPorts ports_;
+  std::unique_ptr<TcpRelay> relay_;  // nothing when it is off
   ChosenPorts chosen_;
   std::unique_ptr<AddressWatch> watch_;
   std::unique_ptr<PortMapper> mapper_;

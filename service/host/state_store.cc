@@ -121,6 +121,20 @@ Result<void, std::string> StateStore::save_identity(const Identity& identity) co
   return files_.write(kIdentityPublic, as_bytes(identity.text()), kPublicFile);
 }
 
+Result<Identity, std::string> StateStore::replace_identity(RandomSource& random) const {
+  const auto secret = files_.read(kIdentitySecret);
+  if (!secret) return failure(secret.error());
+  if (*secret) {
+    const std::string kept = std::string(kIdentitySecret) + ".saved_after_collision";
+    if (auto saved = files_.write(kept, **secret, kSecretFile); !saved) {
+      return failure(saved.error());
+    }
+  }
+  const Identity identity = Identity::generate(random);
+  if (auto saved = save_identity(identity); !saved) return failure(saved.error());
+  return identity;
+}
+
 // ---- worlds
 
 Result<World, std::string> StateStore::choose_planet(const std::string& given) const {

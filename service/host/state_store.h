@@ -30,6 +30,9 @@ class StateStore final : public controller::RecordSource {
   // differs.
   Result<Identity, std::string> load_or_make_identity(RandomSource& random) const;
   Result<void, std::string> save_identity(const Identity& identity) const;
+  // The address is another's: the identity is kept as identity.secret.saved_after_collision, and a
+  // new one takes its place (vl1-behaviour 9).
+  Result<Identity, std::string> replace_identity(RandomSource& random) const;
 
   // Which planet the node believes at its start (vl1-packets 8.5): the file `given` if not empty
   // (a newer revision of the same world in the home wins), else the home's, else the built-in one,

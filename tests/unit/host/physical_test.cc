@@ -136,13 +136,13 @@ TEST(Physical, SettingsChangeTheSocketsOfARunningNode) {
   ASSERT_TRUE(site.physical) << site.error;
   PhysicalSettings settings = site.physical->settings();
   settings.allow_secondary_port = false;
-  site.physical->change(site.loop->now(), settings);
+  site.physical->change(site.loop->now(), settings, {});
   for (const Endpoint& bound : site.physical->ports().local_endpoints()) {
     EXPECT_EQ(bound.port, site.primary());
   }
   const auto kept = site.physical->sockets();
   settings.bind = {{kLocal, 0}};
-  site.physical->change(site.loop->now(), settings);
+  site.physical->change(site.loop->now(), settings, {});
   EXPECT_EQ(site.physical->ports().local_endpoints(),
             (std::vector<Endpoint>{{kLocal, site.primary()}}));
   EXPECT_GT(site.physical->sockets().front().socket, kept.front().socket);

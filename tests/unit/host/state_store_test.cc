@@ -240,5 +240,18 @@ TEST_F(StateStoreTest, ControllerRecordsComeBackAndDamagedOnesAreSetAside) {
   EXPECT_TRUE(store_.record_networks().empty());
 }
 
+TEST_F(StateStoreTest, ACollidingIdentityIsKeptAndReplaced) {
+  put(home("identity.secret"), kAlice);
+  const auto replaced = store_.replace_identity(random_);
+  ASSERT_TRUE(replaced) << replaced.error();
+  EXPECT_NE(replaced->address(), alice().address());
+  EXPECT_EQ(content_of(home("identity.secret.saved_after_collision")), kAlice);
+  EXPECT_EQ(mode_of(home("identity.secret.saved_after_collision")), 0600U);
+  const auto loaded = store_.load_identity();
+  ASSERT_TRUE(loaded && *loaded);
+  EXPECT_EQ((*loaded)->address(), replaced->address());
+  EXPECT_EQ(content_of(home("identity.public")), replaced->text());
+}
+
 }  // namespace
 }  // namespace ztshim::host
