@@ -191,6 +191,22 @@ void get(MessageReader& in, Leave& body) { body.network = in.be<std::uint64_t>()
 void put(SpanWriter& out, const Administer& body) { out.sized(body.request); }
 void get(MessageReader& in, Administer& body) { read_sized(in, body.request); }
 
+void put(SpanWriter& out, const Ping& body) {
+  out.sized(body.target);
+  out.be(body.count);
+  out.be(body.interval_ms);
+  out.be(body.size);
+}
+void get(MessageReader& in, Ping& body) {
+  read_sized(in, body.target);
+  body.count = in.be<std::uint32_t>();
+  body.interval_ms = in.be<std::uint32_t>();
+  body.size = in.be<std::uint32_t>();
+}
+
+void put(SpanWriter& out, const Why& body) { out.endpoint(body.peer); }
+void get(MessageReader& in, Why& body) { body.peer = read_endpoint(in); }
+
 template <typename Empty>
 requires std::is_empty_v<Empty>
 void put(SpanWriter&, const Empty&) {}

@@ -65,6 +65,8 @@ enum class Op : std::uint16_t {
   Join,
   Leave,
   Administer,
+  Ping,
+  Why,
 };
 
 enum class Side : std::uint8_t { Local, Peer };
@@ -172,9 +174,25 @@ struct Administer {
   bool operator==(const Administer&) const = default;
 };
 
+// Reply: a SOCK_SEQPACKET descriptor on which the answers come, one JSON object in each message;
+// the end of file ends it, and closing it stops it. EINVAL: no address; ENETUNREACH: on no network.
+struct Ping {
+  static constexpr Op kOp = Op::Ping;
+  OptionValue target;       // "ADDRESS" or "ADDRESS%NETWORK"
+  std::uint32_t count = 0;  // 0: until it is stopped
+  std::uint32_t interval_ms = 0, size = 0;
+  bool operator==(const Ping&) const = default;
+};
+// Which way would a connection go? Reply: a memfd holding JSON.
+struct Why {
+  static constexpr Op kOp = Op::Why;
+  Endpoint peer;
+  bool operator==(const Why&) const = default;
+};
+
 using Body = std::variant<Hello, CreateSocket, Bind, Connect, Listen, ReturnConnection, Shutdown,
                           GetName, TakeError, GetOption, SetOption, RememberedOptions, UnsentBytes,
-                          WaitReady, Status, Join, Leave, Administer>;
+                          WaitReady, Status, Join, Leave, Administer, Ping, Why>;
 struct Request {
   SocketName socket;  // zeroes where the request is about no socket
   Body body;

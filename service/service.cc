@@ -82,6 +82,7 @@ Service::Service(ServiceOptions options, host::StateStore store, host::HomeLock 
 // Sockets speak to the stack, and the stack to the node, while they are taken down.
 Service::~Service() {
   rpc_.reset();
+  reachability_.reset();
   sockets_.reset();
   stack_.reset();
 }
@@ -124,6 +125,7 @@ Result<void, std::string> Service::open() {
   stack_->set_time(now().time);
   const ServiceId id{random_.number()};
   sockets_ = std::make_unique<sockets::Sockets>(*stack_, *loop_, id);
+  reachability_ = std::make_unique<Reachability>(*node_, *stack_, *sockets_);
   auto server = host::RpcServer::open(store_.files(), *loop_, rpc::Services{*sockets_, *this, id});
   if (!server) return failure(server.error());
   rpc_ = std::move(*server);
@@ -266,7 +268,7 @@ void Service::turn() {
 
 Time Service::next_deadline() const {
   const Time next = std::min({node_->next_deadline(), stack_->next_deadline(),
-                              sockets_->next_deadline(),
+                              sockets_->next_deadline(), reachability_->next_deadline(),
                               writes_.next_deadline(), physical_->next_deadline(), conf_due_});
   if (drain_.state.load(std::memory_order_acquire) != Drain::State::Wanted) return next;
   return std::min(next, loop_->now() + (drain_.turns < 2 ? Duration(0) : kDrainCheck));
@@ -279,6 +281,7 @@ void Service::run_timers() {
   // In this order: the sockets act once on all that fds, frames and timers have told them.
   if (time.time >= stack_->next_deadline()) stack_->run_timers();
   if (time.time >= sockets_->next_deadline()) sockets_->on_deadline(time.time);
+  if (time.time >= reachability_->next_deadline()) reachability_->on_deadline(time.time);
   physical_->on_deadline(time.time);
   if (time.time >= conf_due_) reread_local_conf();
   writes_.on_deadline(time.time);
@@ -559,6 +562,14 @@ Result<void> Service::leave(std::uint64_t network) {
   store_.remove_network(id);
   release_waiters();
   return {};
+}
+
+Result<UniqueFd> Service::ping(std::string_view target, const rpc::Ping& request) {
+  return reachability_->ping(now().time, target, request);
+}
+
+std::string Service::why(const Endpoint& peer, const sockets::Policy& policy) {
+  return reachability_->why(peer, policy, networks_ready());
 }
 
 std::string Service::administer(std::string_view request) {

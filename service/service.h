@@ -31,6 +31,7 @@
 #include "service/host/store_queue.h"
 #include "service/network_bridge.h"
 #include "service/node/node.h"
+#include "service/reachability.h"
 #include "service/rpc/control.h"
 #include "service/sockets/sockets.h"
 #include "service/stack/stack.h"
@@ -94,6 +95,8 @@ class Service final : public rpc::Control {
                                             const std::function<void(vl2::LocalSettings&)>& change);
   Result<void> leave(std::uint64_t network) override;
   std::string administer(std::string_view request) override;
+  Result<UniqueFd> ping(std::string_view target, const rpc::Ping& request) override;
+  std::string why(const Endpoint& peer, const sockets::Policy& policy) override;
 
  private:
   Service(ServiceOptions options, host::StateStore store, host::HomeLock lock,
@@ -136,6 +139,7 @@ class Service final : public rpc::Control {
   std::unique_ptr<stack::Stack> stack_;
   std::unique_ptr<NetworkBridge> bridge_;
   std::unique_ptr<sockets::Sockets> sockets_;
+  std::unique_ptr<Reachability> reachability_;
   std::unique_ptr<host::RpcServer> rpc_;
   Administration administration_;
 

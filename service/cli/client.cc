@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include "common/rpc_channel.h"
@@ -72,6 +73,9 @@ Result<std::optional<Client>, std::string> Client::connect(const std::string& ho
   Client client(std::move(*connection));
   rpc::Hello hello;
   hello.pid = getpid();
+  // For `why`: as a program with this environment would have it.
+  hello.egress =
+      Config::egress_or_split([](const char* name) -> const char* { return std::getenv(name); });
   const auto answer = client.ask(hello);
   if (!answer) return failure(answer.error());
   return std::optional(std::move(client));
@@ -118,6 +122,14 @@ Result<void, std::string> Client::leave(std::uint64_t network) {
   if (!answer) return failure(answer.error());
   return {};
 }
+
+Result<UniqueFd, std::string> Client::ping(const rpc::Ping& request) {
+  auto answer = ask(request);
+  if (!answer) return failure(answer.error());
+  return std::move(answer->descriptor);
+}
+
+Result<Json, std::string> Client::why(const Endpoint& peer) { return ask_for_json(rpc::Why{peer}); }
 
 Result<Json, std::string> Client::administer(const Json& request) {
   const std::string text = request.dump();

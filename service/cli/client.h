@@ -20,6 +20,9 @@ class Client {
   Result<Json, std::string> status(rpc::Section section);
   Result<void, std::string> join(std::uint64_t network);
   Result<void, std::string> leave(std::uint64_t network);
+  // The descriptor on which the answers come.
+  Result<UniqueFd, std::string> ping(const rpc::Ping& request);
+  Result<Json, std::string> why(const Endpoint& peer);
   // The answer of Control::administer; its "error" is the failure.
   Result<Json, std::string> administer(const Json& request);
 

@@ -57,5 +57,7 @@ void add_peers(CLI::App& app, Action& chosen);
 void add_status(CLI::App& app, Action& chosen);
 void add_sockets(CLI::App& app, Action& chosen);
 void add_member(CLI::App& app, Action& chosen);
+void add_ping(CLI::App& app, Action& chosen);
+void add_why(CLI::App& app, Action& chosen);
 
 }  // namespace ztshim::cli

@@ -8,6 +8,7 @@
 #include "common/result.h"
 #include "common/rpc_messages.h"
 #include "common/unique_fd.h"
+#include "service/sockets/sockets.h"
 
 namespace ztshim::rpc {
 
@@ -24,6 +25,10 @@ class Control {
   // Joining a joined network and leaving one that was not joined are no errors. EIO: not stored.
   virtual Result<void> join(std::uint64_t network) = 0;
   virtual Result<void> leave(std::uint64_t network) = 0;
+  // Begins to ping; the descriptor is for the asker (rpc_messages.h). EINVAL, ENETUNREACH, EAGAIN.
+  virtual Result<UniqueFd> ping(std::string_view target, const Ping& request) = 0;
+  // JSON: what connect() to it would do for somebody with this policy, and why.
+  virtual std::string why(const Endpoint& peer, const sockets::Policy& policy) = 0;
   // A JSON object from the command line; the answer is one too, with "error" when it failed.
   virtual std::string administer(std::string_view request) = 0;
 };

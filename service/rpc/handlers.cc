@@ -183,6 +183,16 @@ class Handler {
   Answer operator()(const Leave& request) const {
     return {to_reply(control_.leave(request.network)), {}};
   }
+  Answer operator()(const Ping& request) const {
+    auto answers = control_.ping(as_text(request.target.view()), request);
+    if (!answers) return {Reply::failed(answers.error()), {}};
+    return {Reply::of(Kind::Done), std::move(*answers)};
+  }
+  Answer operator()(const Why& request) const {
+    auto file = to_memfd(control_.why(request.peer, caller_.policy));
+    if (!file) return {Reply::failed(file.error()), {}};
+    return {Reply::of(Kind::Done), std::move(*file)};
+  }
   Answer operator()(const Administer& request) const {
     auto file = to_memfd(control_.administer(as_text(request.request.view())));
     if (!file) return {Reply::failed(file.error()), {}};
@@ -212,7 +222,8 @@ bool is_about_socket(const Body& body) {
   return !std::holds_alternative<Hello>(body) && !std::holds_alternative<CreateSocket>(body) &&
          !std::holds_alternative<WaitReady>(body) && !std::holds_alternative<Status>(body) &&
          !std::holds_alternative<Join>(body) && !std::holds_alternative<Leave>(body) &&
-         !std::holds_alternative<Administer>(body);
+         !std::holds_alternative<Administer>(body) && !std::holds_alternative<Ping>(body) &&
+         !std::holds_alternative<Why>(body);
 }
 
 }  // namespace

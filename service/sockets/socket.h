@@ -26,6 +26,7 @@ class Hub {
   Hub& operator=(const Hub&) = delete;
 
   stack::Stack& stack() { return stack_; }
+  const stack::Stack& stack() const { return stack_; }
   Poller& poller() { return poller_; }
   Time now() const { return poller_.now(); }
   ServiceId service() const { return service_; }

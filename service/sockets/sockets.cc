@@ -43,8 +43,11 @@ class Sockets::Impl {
   std::optional<std::errc> family_error(const Socket& socket, const IpAddress& ip,
                                         bool binds) const;
   bool is_port_taken(const TcpSocket& socket, const Endpoint& local) const;
+  // The listener whose port this one is to share, if there is one.
+  const TcpListener* sharing_port_with(const TcpListener& listener) const;
   Outcome connect_fresh(TcpSocket& socket, const Endpoint& peer, std::size_t gate_bytes,
                         const Policy& policy);
+  Decision decide(const IpAddress& ip, const Policy& policy) const;
 
   SocketTable table;
 };
@@ -89,7 +92,7 @@ std::optional<std::errc> Sockets::Impl::family_error(const Socket& socket, const
   return std::nullopt;
 }
 
-// The part of bind(2)'s rules that lwIP does not know: listeners do not share even with
+// The part of bind(2)'s rules that lwIP does not know: listeners share by SO_REUSEPORT and not by
 // SO_REUSEADDR, and an IPv6 wildcard takes the IPv4 port as well.
 bool Sockets::Impl::is_port_taken(const TcpSocket& socket, const Endpoint& local) const {
   if (local.port == 0) return false;
@@ -106,10 +109,21 @@ bool Sockets::Impl::is_port_taken(const TcpSocket& socket, const Endpoint& local
     if (used.port != local.port) continue;
     used.ip = used.ip.unmapped();
     if (!overlap(used.ip, local.ip, is_dual(*other, used.ip), is_dual(socket, local.ip))) continue;
+    const bool both_share = other->options().reuse_port() && socket.options().reuse_port();
     const bool both_reuse = other->options().reuse_address() && socket.options().reuse_address();
-    if (listener != nullptr || !both_reuse) return true;
+    if (both_share || (both_reuse && listener == nullptr)) continue;
+    return true;
   }
   return false;
+}
+
+const TcpListener* Sockets::Impl::sharing_port_with(const TcpListener& listener) const {
+  for (const auto& [id, other] : table.all()) {
+    const auto* const candidate = dynamic_cast<const TcpListener*>(other.get());
+    if (candidate != nullptr && !candidate->is_over() && listener.shares_port_with(*candidate))
+      return candidate;
+  }
+  return nullptr;
 }
 
 Outcome Sockets::bind(SocketId id, const Endpoint& asked, const Policy& policy) {
@@ -150,18 +164,33 @@ Outcome Sockets::connect(SocketId id, const Endpoint& asked, std::size_t gate_by
 
 Outcome Sockets::Impl::connect_fresh(TcpSocket& socket, const Endpoint& peer,
                                      std::size_t gate_bytes, const Policy& policy) {
+  Policy own = policy;
   // A socket bound to a virtual address cannot speak for the host.
-  const bool may_be_host = policy.egress == Policy::Egress::Split &&
-                           (!socket.is_bound() || socket.is_bound_to_wildcard());
-  const Outcome elsewhere = may_be_host ? host() : failed(std::errc::network_unreachable);
-  if (peer.ip.is_loopback() || peer.ip.is_unspecified()) return elsewhere;
-  if (peer.ip.is_multicast()) return failed(std::errc::network_unreachable);
+  if (socket.is_bound() && !socket.is_bound_to_wildcard()) own.egress = Policy::Egress::Virtual;
+  const Decision decision = decide(peer.ip, own);
+  if (decision.way == Decision::Way::Host) return host();
+  if (decision.way == Decision::Way::Refused) return failed(std::errc::network_unreachable);
   // Bound to an IPv4-mapped address: what follows must be one, too.
   if (socket.is_bound() && socket.local().ip.is_v4_mapped() && peer.ip.is_v6())
     return failed(std::errc::address_family_not_supported);
-  const auto hop = table.stack().route(peer.ip);
-  if (!hop) return elsewhere;
-  return socket.connect(*hop, peer, gate_bytes);
+  return socket.connect(*decision.hop, peer, gate_bytes);
+}
+
+Decision Sockets::decide(const IpAddress& ip, const Policy& policy) const {
+  return impl_->decide(ip, policy);
+}
+
+Decision Sockets::Impl::decide(const IpAddress& ip, const Policy& policy) const {
+  using Way = Decision::Way;
+  using Reason = Decision::Reason;
+  const Way elsewhere = policy.egress == Policy::Egress::Split ? Way::Host : Way::Refused;
+  if (ip.is_loopback() || ip.is_unspecified()) return {elsewhere, Reason::Loopback, {}};
+  if (ip.is_multicast()) return {Way::Refused, Reason::Multicast, {}};
+  const auto hop = table.stack().route(ip);
+  if (hop) return {Way::Virtual, Reason::Route, hop};
+  // The kernel knows the host's scopes and says what is wrong with an address without one.
+  if (ip.is_v6() && ip.is_link_local()) return {elsewhere, Reason::LinkLocal, {}};
+  return {elsewhere, Reason::NoRoute, {}};
 }
 
 Outcome Sockets::listen(SocketId id, int backlog, std::size_t, const Policy& policy) {
@@ -184,7 +213,14 @@ Outcome Sockets::listen(SocketId id, int backlog, std::size_t, const Policy& pol
   TcpSocket::Parts parts = socket->dissolve();
   auto listener = std::make_unique<TcpListener>(impl_->table, id, kind, owner, parts.bound,
                                                 std::move(parts.options), backlog);
-  std::errc error = listener->start(parts.pcb, std::move(parts.service_end));
+  const TcpListener* const beside = impl_->sharing_port_with(*listener);
+  std::errc error{};
+  if (beside != nullptr) {
+    parts.pcb.abandon();
+    listener->start_beside(*beside, std::move(parts.service_end));
+  } else {
+    error = listener->start(parts.pcb, std::move(parts.service_end));
+  }
   if (error == std::errc{} && also_on_host) error = listener->start_on_host();
   if (error != std::errc{}) listener->stop();
   impl_->table.replace(std::move(listener));

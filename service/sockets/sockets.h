@@ -48,6 +48,19 @@ struct Policy {
   enum class Listen : std::uint8_t { Virtual, Host, Both } listen = Listen::Virtual;
 };
 
+// Whose a destination is (architecture.md 6), and why.
+struct Decision {
+  enum class Way : std::uint8_t { Virtual, Host, Refused } way = Way::Refused;
+  enum class Reason : std::uint8_t {
+    Loopback,   // or the unspecified address, which means loopback to connect(2)
+    Multicast,  // nothing to connect to
+    LinkLocal,  // of no network without a scope
+    Route,      // `hop` is the way
+    NoRoute,    // on none of the networks
+  } reason = Reason::NoRoute;
+  std::optional<stack::Stack::Hop> hop;
+};
+
 class Sockets {
  public:
   // All references outlive this object.
@@ -71,6 +84,8 @@ class Sockets {
   // The shim has promised a gate of `gate_bytes` (0: none) and writes it after this call returns
   // InProgress; it may arrive before or after the handshake ends.
   Outcome connect(SocketId id, const Endpoint& peer, std::size_t gate_bytes, const Policy& policy);
+  // What connect() does for a socket that is bound to nothing. `ip` is not IPv4-mapped.
+  Decision decide(const IpAddress& ip, const Policy& policy) const;
   // From now on the pair carries AcceptMessages; again: changes the backlog. Without bind: a free
   // port.
   Outcome listen(SocketId id, int backlog, std::size_t gate_bytes, const Policy& policy);

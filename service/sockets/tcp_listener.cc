@@ -35,16 +35,31 @@ TcpListener::TcpListener(Hub& hub, SocketId id, const SocketKind& kind, int owne
   options_ = std::move(options);
 }
 
-TcpListener::~TcpListener() { pcb_.close(); }
+TcpListener::~TcpListener() { leave_group(); }
 
 std::errc TcpListener::start(stack::Pcb& bound_pcb, UniqueFd service_end) {
   watch(std::move(service_end), kEvents);
-  auto listening = stack::ListenPcb::listen(bound_pcb, *this);
-  if (!listening) return listening.error();
-  pcb_ = std::move(*listening);
+  auto opened = ListenGroup::open(bound_pcb, *this);
+  if (!opened) return opened.error();
+  group_ = std::move(*opened);
   log(LogArea::Sockets, LogLevel::Debug, "sock={} listens on {} backlog={}",
       static_cast<std::uint64_t>(id_), bound_.text(), backlog_);
   return {};
+}
+
+void TcpListener::start_beside(const TcpListener& other, UniqueFd service_end) {
+  watch(std::move(service_end), kEvents);
+  group_ = other.group_;
+  group_->join(*this);
+}
+
+bool TcpListener::shares_port_with(const TcpListener& other) const {
+  return options_.reuse_port() && other.options_.reuse_port() && bound_ == other.bound_ &&
+         options_.v6_only() == other.options_.v6_only() && other.group_ != nullptr;
+}
+
+void TcpListener::leave_group() {
+  if (group_) std::exchange(group_, nullptr)->leave(*this);
 }
 
 std::errc TcpListener::start_on_host() {
@@ -64,7 +79,7 @@ void TcpListener::set_backlog(int backlog) {
 }
 
 void TcpListener::stop() {
-  pcb_.close();
+  leave_group();
   host_.reset();
   reset_waiting();
 }
@@ -74,7 +89,7 @@ Options::Facts TcpListener::facts() const {
   facts.domain = kind_.domain;
   facts.type = kind_.type;
   facts.protocol = IPPROTO_TCP;
-  facts.is_listening = static_cast<bool>(pcb_);
+  facts.is_listening = group_ != nullptr;
   facts.is_bound = true;
   return facts;
 }
@@ -91,15 +106,15 @@ Result<bool> TcpListener::set_option(int level, int name, ByteView value) {
   return *done == Options::Set::Done;
 }
 
-bool TcpListener::has_room(unsigned half_open) {
+std::size_t TcpListener::room() {
+  const std::size_t most = capacity(backlog_);
   // Those under way are unaccepted as far as we know; the count is brought up to date when it
   // matters.
-  if (waiting_.size() + in_flight_.size() + half_open < capacity(backlog_)) return true;
-  note_taken();
-  return waiting_.size() + in_flight_.size() + half_open < capacity(backlog_);
+  if (waiting_.size() + in_flight_.size() >= most) note_taken();
+  return most - std::min(most, waiting_.size() + in_flight_.size());
 }
 
-bool TcpListener::on_accept(stack::Pcb&& connection) {
+bool TcpListener::take(stack::Pcb&& connection) {
   TcpSocket* const accepted = hub_.adopt(std::move(connection), kind_, owner_pid_, options_);
   if (accepted == nullptr) return false;
   accepted->set_listener(id_);
@@ -155,7 +170,7 @@ void TcpListener::note_taken() {
 }
 
 void TcpListener::announce() {
-  if (!pcb_) return;
+  if (!group_) return;
   while (in_flight_.size() < kMaxInFlight && !waiting_.empty()) {
     if (!announce_one(waiting_.front())) return hub_.arm(*this, now() + kDescriptorRetry);
     waiting_.pop_front();

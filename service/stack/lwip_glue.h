@@ -12,6 +12,7 @@
 
 namespace ztshim::stack {
 
+class Echo;
 class Interfaces;
 
 struct Glue {
@@ -20,6 +21,7 @@ struct Glue {
   std::int64_t clock_offset_ms = 0;
   std::function<void(MutableBytes)> random;
   Interfaces* interfaces = nullptr;
+  Echo* echo = nullptr;
   std::uint64_t sequence_secret[2] = {};
   // Set while an address is taken away: the connections that end meanwhile end because of it.
   bool removing_address = false;

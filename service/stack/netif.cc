@@ -16,6 +16,7 @@
 #include "lwip/prot/icmp.h"
 #include "lwip/prot/ip.h"
 #include "netif/ethernet.h"
+#include "service/stack/echo.h"
 #include "service/stack/icmp_error.h"
 #include "service/stack/pcb.h"
 
@@ -250,7 +251,12 @@ void Interface::input_ip(std::uint64_t destination, ByteView payload, bool is_v6
   if (!is_v6 && is_group && is_echo_request(payload)) return;
   if (const auto error = is_group ? std::nullopt : parse_icmp_error(payload, is_v6)) {
     // lwIP would believe anybody who says that packets are too big.
-    if (!owns(error->local.ip) || !note_icmp_error(*error)) return;
+    if (!owns(error->local.ip)) return;
+    if (error->protocol == IP_PROTO_ICMP || error->protocol == IP6_NEXTH_ICMP6) {
+      if (glue.echo != nullptr) glue.echo->on_error(*error);
+    } else if (!note_icmp_error(*error)) {
+      return;
+    }
   }
   netif* const n = netif_for(to);
   pbuf* const p = copy_to_pbuf(payload);
@@ -267,6 +273,11 @@ void Interface::input_ip(std::uint64_t destination, ByteView payload, bool is_v6
 bool Interface::owns(const IpAddress& ip) const {
   return std::any_of(config_.addresses.begin(), config_.addresses.end(),
                      [&](const IpPrefix& address) { return address.ip == ip; });
+}
+
+IpAddress Interface::link_local() const {
+  if (netifs_.empty() || ip6_addr_isinvalid(netif_ip6_addr_state(netifs_[0].get(), 0))) return {};
+  return from_lwip(*netif_ip6_addr(netifs_[0].get(), 0));
 }
 
 netif* Interface::netif_for(const IpAddress& source) const {
@@ -378,6 +389,25 @@ std::optional<Stack::Hop> Interfaces::route(const IpAddress& source,
   // A managed route without a gateway of our own kind: we would have no address to use.
   if (!from) return std::nullopt;
   return Stack::Hop{best.interface->id(), best.next_hop, from};
+}
+
+std::optional<Stack::Hop> Interfaces::route_on(InterfaceId id, const IpAddress& destination) const {
+  Interface* const interface = find(id);
+  if (interface == nullptr || !destination) return std::nullopt;
+  if (interface->owns(destination)) return Stack::Hop{id, destination, destination};
+  if (destination.is_link_local() || destination.is_multicast()) {
+    const IpAddress from = destination.is_v6() ? interface->link_local()
+                                               : interface->source_for(destination, destination);
+    if (!from) return std::nullopt;
+    return Stack::Hop{id, destination, from};
+  }
+  Match best;
+  match(*interface, destination, best);
+  if (best.interface == nullptr) return std::nullopt;
+  const IpAddress from =
+      best.source ? best.source : interface->source_for(best.next_hop, destination);
+  if (!from) return std::nullopt;
+  return Stack::Hop{id, best.next_hop, from};
 }
 
 netif* Interfaces::netif_for(const IpAddress& source, const IpAddress& destination) const {

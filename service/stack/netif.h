@@ -31,6 +31,8 @@ class Interface {
   InterfaceId id() const { return id_; }
   const InterfaceConfig& config() const { return config_; }
   bool owns(const IpAddress& ip) const;
+  // Empty while there is no IPv6 address.
+  IpAddress link_local() const;
   // The netif for packets from `source` (any, if it is empty).
   netif* netif_for(const IpAddress& source) const;
   bool has(const netif& candidate) const;
@@ -69,6 +71,8 @@ class Interfaces {
   Interface* owner_of(const IpAddress& ip) const;
   // By the longest prefix; of interfaces with equal ones the owner of `source` comes first.
   std::optional<Stack::Hop> route(const IpAddress& source, const IpAddress& destination) const;
+  // Through one interface; groups and link-local destinations as well.
+  std::optional<Stack::Hop> route_on(InterfaceId id, const IpAddress& destination) const;
   // For lwIP's hooks.
   netif* netif_for(const IpAddress& source, const IpAddress& destination) const;
   IpAddress next_hop(const netif& out, const IpAddress& destination) const;

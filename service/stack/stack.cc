@@ -10,6 +10,7 @@
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/tcp.h"
 #include "lwip/timeouts.h"
+#include "service/stack/echo.h"
 #include "service/stack/lwip_glue.h"
 #include "service/stack/netif.h"
 
@@ -29,22 +30,14 @@ void limit_time_wait() {
   }
 }
 
-}  // namespace
+std::uint64_t mac_number(const u8_t* mac) {
+  std::uint64_t number = 0;
+  for (int i = 0; i < 6; ++i) number = number << 8 | mac[i];
+  return number;
+}
 
-class Stack::Impl {
- public:
-  explicit Impl(Output output) : interfaces(std::move(output)) {}
-  Interfaces interfaces;
-  bool has_time = false;
-};
-
-Stack::Stack(std::function<void(const OutgoingFrame&)> output,
-             std::function<void(MutableBytes)> random)
-    : impl_(std::make_unique<Impl>(std::move(output))) {
-  glue.random = std::move(random);
-  glue.interfaces = &impl_->interfaces;
-  glue.random(MutableBytes(reinterpret_cast<std::uint8_t*>(glue.sequence_secret),
-                           sizeof glue.sequence_secret));
+// Before anything of lwIP is used.
+void initialise_lwip() {
   static const bool initialised = [] {
     glue.now = Time{};
     lwip_init();
@@ -53,12 +46,34 @@ Stack::Stack(std::function<void(const OutgoingFrame&)> output,
   static_cast<void>(initialised);
 }
 
+}  // namespace
+
+class Stack::Impl {
+ public:
+  explicit Impl(Output output) : interfaces(std::move(output)) {}
+  Interfaces interfaces;
+  Echo echo;
+  bool has_time = false;
+};
+
+Stack::Stack(std::function<void(const OutgoingFrame&)> output,
+             std::function<void(MutableBytes)> random) {
+  glue.random = std::move(random);
+  initialise_lwip();
+  impl_ = std::make_unique<Impl>(std::move(output));
+  glue.interfaces = &impl_->interfaces;
+  glue.echo = &impl_->echo;
+  glue.random(MutableBytes(reinterpret_cast<std::uint8_t*>(glue.sequence_secret),
+                           sizeof glue.sequence_secret));
+}
+
 Stack::~Stack() {
   // What a next Stack in this process must not find.
   while (tcp_active_pcbs != nullptr) tcp_abandon(tcp_active_pcbs, 0);
   while (tcp_tw_pcbs != nullptr) tcp_abort(tcp_tw_pcbs);
   impl_.reset();
   glue.interfaces = nullptr;
+  glue.echo = nullptr;
   glue.random = nullptr;
 }
 
@@ -105,25 +120,44 @@ std::optional<Stack::Hop> Stack::route(const IpAddress& destination) const {
   return impl_->interfaces.route(IpAddress{}, destination);
 }
 
+std::optional<Stack::Hop> Stack::route_on(InterfaceId id, const IpAddress& destination) const {
+  return impl_->interfaces.route_on(id, destination);
+}
+
 bool Stack::is_neighbour_known(const Hop& hop) const {
-  if (is_own(hop.next_hop)) return true;
+  return is_own(hop.next_hop) || neighbour(hop).has_value();
+}
+
+std::optional<std::uint64_t> Stack::neighbour(const Hop& hop) const {
   const Interface* const interface = impl_->interfaces.find(hop.interface);
-  if (interface == nullptr) return false;
+  if (interface == nullptr) return std::nullopt;
   netif* const out = interface->netif_for(hop.source);
   if (hop.next_hop.is_v4()) {
     const ip4_addr_t ip = to_lwip4(hop.next_hop);
     eth_addr* mac = nullptr;
     const ip4_addr_t* found = nullptr;
-    return etharp_find_addr(out, &ip, &mac, &found) >= 0;
+    if (etharp_find_addr(out, &ip, &mac, &found) < 0) return std::nullopt;
+    return mac_number(mac->addr);
   }
   for (int i = 0; i < LWIP_ND6_NUM_NEIGHBORS; ++i) {
     const nd6_neighbor_cache_entry& entry = neighbor_cache[i];
     if (entry.state > ND6_INCOMPLETE && entry.netif == out &&
         from_lwip(entry.next_hop_address) == hop.next_hop) {
-      return true;
+      return mac_number(entry.lladdr);
     }
   }
-  return false;
+  return std::nullopt;
+}
+
+void Stack::set_echo_listener(std::function<void(const EchoReply&)> listener) {
+  impl_->echo.set_listener(std::move(listener));
+}
+
+std::errc Stack::send_echo(const Hop& hop, const EchoRequest& request) {
+  const Interface* const interface = impl_->interfaces.find(hop.interface);
+  netif* const out = interface == nullptr ? nullptr : interface->netif_for(hop.source);
+  if (out == nullptr) return std::errc::network_unreachable;
+  return impl_->echo.send(*out, hop.source, request);
 }
 
 }  // namespace ztshim::stack

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "common/bytes.h"
@@ -40,6 +41,19 @@ struct OutgoingFrame {
   ByteView payload;  // valid during the call only
 };
 
+struct EchoRequest {
+  IpAddress to;
+  std::uint16_t identifier = 0, sequence = 0;
+  ByteView payload;
+};
+struct EchoReply {
+  IpAddress from;  // of an error: whom the request was for
+  std::uint16_t identifier = 0, sequence = 0;
+  std::size_t size = 0;   // of the payload
+  std::uint8_t hops = 0;  // what was left of them
+  std::errc error{};      // an ICMP error instead of an answer; has no sequence number
+};
+
 class Stack {
  public:
   // `output` is called from within input(), run_timers() and the sockets' calls; it must not call
@@ -70,8 +84,16 @@ class Stack {
     IpAddress source;  // the own address to use
   };
   std::optional<Hop> route(const IpAddress& destination) const;
-  // Has the next hop's MAC been learned (IPv4 ARP, IPv6 ND)? Own addresses always.
+  // By one interface alone; link-local destinations and groups, which need that, too.
+  std::optional<Hop> route_on(InterfaceId id, const IpAddress& destination) const;
+  // The next hop's MAC, if it has been learned (IPv4 ARP, IPv6 ND).
+  std::optional<std::uint64_t> neighbour(const Hop& hop) const;
+  // Likewise; own addresses always are.
   bool is_neighbour_known(const Hop& hop) const;
+
+  // Answers to send_echo(); the listener must not call the stack back.
+  void set_echo_listener(std::function<void(const EchoReply&)> listener);
+  std::errc send_echo(const Hop& hop, const EchoRequest& request);
 
  private:
   class Impl;

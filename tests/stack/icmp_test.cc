@@ -57,6 +57,92 @@ TEST_F(Icmp4, PingToTheBroadcastAddressOrAGroupIsNotAnswered) {
   EXPECT_FALSE(partner.seen.empty());
 }
 
+// What the listener was told.
+class Ping : public SixWorld {
+ protected:
+  Ping() {
+    stack.set_echo_listener([this](const EchoReply& reply) { replies.push_back(reply); });
+  }
+  void answer_with(std::uint8_t type) {
+    const Bytes request = last_packet();
+    Bytes icmp = to_bytes(ByteView(request).subspan(40));
+    icmp[0] = type;
+    icmp[2] = icmp[3] = 0;
+    const IpAddress us = IpAddress::v6(ByteView(request).subspan(8, 16));
+    const Bytes whole = ip_packet(partner.ip, us, 58, icmp);
+    std::uint32_t sum = 58 + static_cast<std::uint32_t>(icmp.size());
+    for (std::size_t i = 8; i + 1 < whole.size(); i += 2) {
+      sum += static_cast<std::uint32_t>(whole[i] << 8 | whole[i + 1]);
+    }
+    while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+    icmp[2] = static_cast<std::uint8_t>(~sum >> 8);
+    icmp[3] = static_cast<std::uint8_t>(~sum);
+    partner.send_packet(stack, kOurMac, ip_packet(partner.ip, us, 58, icmp));
+    turn();
+  }
+  std::vector<EchoReply> replies;
+};
+
+TEST_F(Ping, AnswerBringsItsNumbers) {
+  const auto hop = stack.route(partner.ip);
+  ASSERT_EQ(stack.send_echo(*hop, {partner.ip, 77, 3, as_bytes("12345678")}), std::errc{});
+  turn();
+  ASSERT_EQ(last_packet()[40], 128);
+  answer_with(129);
+  ASSERT_EQ(replies.size(), 1U);
+  EXPECT_EQ(replies[0].from, partner.ip);
+  EXPECT_EQ(replies[0].identifier, 77);
+  EXPECT_EQ(replies[0].sequence, 3);
+  EXPECT_EQ(replies[0].size, 8U);
+  EXPECT_EQ(replies[0].hops, 64);
+  EXPECT_EQ(stack.neighbour(*hop), kPartnerMac);
+}
+
+TEST_F(Ping, OurOwnAddressAnswersToo) {
+  for (const char* const own : {"fd00:1::1", "10.1.0.1"}) {
+    const auto hop = stack.route(ip(own));
+    ASSERT_EQ(stack.send_echo(*hop, {ip(own), 5, 1, {}}), std::errc{});
+    turn();
+    ASSERT_FALSE(replies.empty()) << own;
+    EXPECT_EQ(replies.back().from, ip(own));
+  }
+  EXPECT_TRUE(partner.seen.empty());
+}
+
+TEST_F(Ping, GroupIsReachedThroughOneNetworkFromItsLinkLocalAddress) {
+  const auto hop = stack.route_on(kNet, ip("ff02::1"));
+  ASSERT_TRUE(hop.has_value());
+  EXPECT_TRUE(hop->source.is_link_local());
+  ASSERT_EQ(stack.send_echo(*hop, {ip("ff02::1"), 5, 1, {}}), std::errc{});
+  turn();
+  ASSERT_FALSE(partner.seen.empty());
+  EXPECT_EQ(partner.seen.back().destination, 0x33'33'00'00'00'01U);
+  answer_with(129);
+  ASSERT_EQ(replies.size(), 1U);
+  EXPECT_EQ(replies[0].from, partner.ip);
+  EXPECT_FALSE(stack.route_on(InterfaceId{99}, ip("ff02::1")).has_value());
+}
+
+TEST_F(Ping, ErrorNamesTheRequestsIdentifier) {
+  ASSERT_EQ(stack.send_echo(*stack.route(partner.ip), {partner.ip, 77, 3, {}}), std::errc{});
+  turn();
+  partner.send_error(stack, kOurMac, partner.ip, 1, 3, 0, last_packet());
+  ASSERT_EQ(replies.size(), 1U);
+  EXPECT_EQ(replies[0].identifier, 77);
+  EXPECT_EQ(replies[0].error, std::errc::host_unreachable);
+}
+
+TEST_F(Ping, LargeOnesTravelInFragments) {
+  const Bytes payload(20'000, 'p');
+  ASSERT_EQ(stack.send_echo(*stack.route(ip("fd00:1::1")), {ip("fd00:1::1"), 1, 1, payload}),
+            std::errc{});
+  turn();
+  ASSERT_EQ(replies.size(), 1U);
+  EXPECT_EQ(replies[0].size, payload.size());
+  EXPECT_EQ(stack.send_echo(*stack.route(partner.ip), {partner.ip, 1, 1, Bytes(65'536)}),
+            std::errc::message_size);
+}
+
 struct Unreachable {
   const char* peer;
   std::uint8_t type, code;

@@ -34,6 +34,8 @@ std::vector<Request> all_requests() {
       {{}, Join{0x8056c2e21c000001}},
       {{}, Leave{0x8056c2e21c000001}},
       {{}, Administer{OptionValue(value)}},
+      {{}, Ping{OptionValue(as_bytes("ff02::1%zt0")), 5, 1000, 56}},
+      {{}, Why{kV6}},
   };
 }
 

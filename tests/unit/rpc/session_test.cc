@@ -43,6 +43,17 @@ class FakeControl final : public Control {
   }
   std::string administer(std::string_view request) override { return std::string(request) + "!"; }
 
+  Result<UniqueFd> ping(std::string_view target, const Ping& request) override {
+    pinged = std::string(target) + " " + std::to_string(request.count);
+    if (request.count == 0) return failure(std::errc::invalid_argument);
+    return make_ready_fd();
+  }
+  std::string why(const Endpoint& peer, const sockets::Policy& policy) override {
+    return peer.text() +
+           (policy.egress == sockets::Policy::Egress::Virtual ? " virtual" : " split");
+  }
+
+  std::string pinged;
   bool ready = true;
   UniqueFd waiting;
   std::set<std::uint64_t> networks;
@@ -329,6 +340,24 @@ TEST_F(SessionTest, WritesStatusIntoAFile) {
     EXPECT_EQ(read(got.descriptor.get(), &first, 1), 1);
     EXPECT_EQ(first, '0' + static_cast<int>(section));
   }
+}
+
+TEST_F(SessionTest, PingsAndGivesTheDescriptorForTheAnswers) {
+  say_hello();
+  const Got got = ask({{}, Ping{OptionValue(as_bytes("fd00::1")), 3, 1000, 8}});
+  EXPECT_EQ(got.reply.kind, Kind::Done);
+  EXPECT_TRUE(got.descriptor);
+  EXPECT_EQ(control_.pinged, "fd00::1 3");
+  EXPECT_EQ(ask({{}, Ping{}}).reply.error, std::errc::invalid_argument);
+}
+
+TEST_F(SessionTest, TellsWhyByTheCallersOwnPolicy) {
+  say_hello();
+  const Got got = ask({{}, Why{World::other(80)}});
+  ASSERT_TRUE(got.descriptor);
+  char text[64] = "";
+  EXPECT_GT(read(got.descriptor.get(), text, sizeof text - 1), 0);
+  EXPECT_STREQ(text, "10.9.8.9:80 split");
 }
 
 TEST_F(SessionTest, JoinsAndLeavesNetworks) {

@@ -90,6 +90,10 @@ class Service final : public rpc::Control {
   }
   Result<void> leave(std::uint64_t) override { return {}; }
   std::string administer(std::string_view) override { return "{}"; }
+  Result<UniqueFd> ping(std::string_view, const rpc::Ping&) override {
+    return failure(std::errc::network_unreachable);
+  }
+  std::string why(const Endpoint&, const sockets::Policy&) override { return "{}"; }
 
  private:
   void run() {

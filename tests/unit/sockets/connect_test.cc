@@ -275,6 +275,36 @@ TEST(Connect, DestinationDecidesWhoseConnectionItIs) {
   }
 }
 
+// What `ztshim why` reports is what connect does, by the same function.
+TEST(Decide, DestinationAndPolicySayWhoseItIs) {
+  World world;
+  struct Case {
+    const char* ip;
+    Decision::Way split, only_virtual;
+    Decision::Reason reason;
+  };
+  using Way = Decision::Way;
+  using Reason = Decision::Reason;
+  for (const Case& one : {Case{"127.0.0.1", Way::Host, Way::Refused, Reason::Loopback},
+                          Case{"::1", Way::Host, Way::Refused, Reason::Loopback},
+                          Case{"0.0.0.0", Way::Host, Way::Refused, Reason::Loopback},
+                          Case{"10.9.8.9", Way::Virtual, Way::Virtual, Reason::Route},
+                          Case{"fd00:9:8::9", Way::Virtual, Way::Virtual, Reason::Route},
+                          Case{"192.0.2.1", Way::Host, Way::Refused, Reason::NoRoute},
+                          Case{"2001:db8::1", Way::Host, Way::Refused, Reason::NoRoute},
+                          Case{"fe80::1", Way::Host, Way::Refused, Reason::LinkLocal},
+                          Case{"239.1.1.1", Way::Refused, Way::Refused, Reason::Multicast}}) {
+    Policy policy;
+    const Decision split = world.sockets->decide(*IpAddress::parse(one.ip), policy);
+    policy.egress = Policy::Egress::Virtual;
+    const Decision only_virtual = world.sockets->decide(*IpAddress::parse(one.ip), policy);
+    EXPECT_EQ(split.way, one.split) << one.ip;
+    EXPECT_EQ(only_virtual.way, one.only_virtual) << one.ip;
+    EXPECT_EQ(split.reason, one.reason) << one.ip;
+    EXPECT_EQ(split.hop.has_value(), one.reason == Reason::Route) << one.ip;
+  }
+}
+
 TEST(Connect, SocketBoundToAVirtualAddressDoesNotGoToTheHost) {
   World world;
   App client = world.create();

@@ -226,6 +226,67 @@ TEST(Listen, ReuseAddressDoesNotShareAListeningPort) {
             std::errc::address_in_use);
 }
 
+App sharing_listener(World& world, std::uint16_t port, int backlog = 10) {
+  App app = world.create();
+  const int on = 1;
+  EXPECT_TRUE(world.sockets->set_option(app.id, SOL_SOCKET, SO_REUSEPORT,
+                                        ByteView(reinterpret_cast<const std::uint8_t*>(&on), 4)));
+  EXPECT_EQ(world.sockets->bind(app.id, {IpAddress::v4(0), port}, world.policy).kind,
+            Outcome::Kind::Done);
+  EXPECT_EQ(world.sockets->listen(app.id, backlog, 0, world.policy).kind, Outcome::Kind::Done);
+  world.settle();
+  return app;
+}
+
+TEST(Listen, ListenersThatReuseThePortTakeTurns) {
+  World world;
+  std::vector<App> listeners;
+  for (int i = 0; i < 3; ++i) listeners.push_back(sharing_listener(world, 80));
+  std::vector<App> clients;
+  for (int i = 0; i < 9; ++i) clients.push_back(world.connected(World::own(80)));
+  for (const App& listener : listeners) {
+    int taken = 0;
+    while (world.accept(listener).fd) ++taken;
+    EXPECT_EQ(taken, 3);
+  }
+}
+
+TEST(Listen, ClosedListenerLeavesThePortToTheOthers) {
+  World world;
+  App first = sharing_listener(world, 80), second = sharing_listener(world, 80);
+  first.fd.reset();
+  world.settle();
+  const App client = world.connected(World::own(80));
+  EXPECT_TRUE(world.accept(second).fd);
+  second.fd.reset();
+  world.settle();
+  App late = world.create();
+  EXPECT_EQ(world.connect(late, World::own(80)).kind, Outcome::Kind::InProgress);
+  world.settle();
+  EXPECT_EQ(world.sockets->take_error(late.id), ECONNREFUSED);
+  EXPECT_TRUE(sharing_listener(world, 80).fd);
+}
+
+TEST(Listen, FullQueueOfOneIsNoReasonToRefuse) {
+  World world;
+  const App small = sharing_listener(world, 80, 0), large = sharing_listener(world, 80, 20);
+  std::vector<App> clients;
+  for (int i = 0; i < 12; ++i) clients.push_back(world.connected(World::own(80)));
+  int taken = 0;
+  while (world.accept(small).fd) ++taken;
+  EXPECT_EQ(taken, 1);
+  while (world.accept(large).fd) ++taken;
+  EXPECT_EQ(taken, 12);
+}
+
+TEST(Listen, SharingThePortTakesBoth) {
+  World world;
+  const App shared = sharing_listener(world, 80);
+  const App other = world.create();
+  EXPECT_EQ(world.sockets->bind(other.id, {IpAddress::v4(0), 80}, world.policy).error,
+            std::errc::address_in_use);
+}
+
 TEST(Listen, RestartedServerGetsItsPortBackWithReuseAddress) {
   World world;
   const auto start = [&](App& app) {
