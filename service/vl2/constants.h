@@ -37,7 +37,7 @@ inline constexpr std::size_t kMaxMembers = 65'536;
 // concern.
 inline constexpr Duration kForgetMember{600'000};
 inline constexpr Duration kForgetRevoked{2 * 7'200'000};
-// How many different senders the two gates above remember (ours).
+// How many different senders each of the gates above remembers (ours).
 inline constexpr std::size_t kGateEntries = 4'096;
 
 // ---- packets that wait for credentials or for the identity of their signer. Protocol; the share

@@ -81,6 +81,10 @@ void Vl2::Engine::complain_again(Now now, Outbox& out) {
 void Vl2::Engine::push_credentials(Now now, Network& network, Address to, Member& member,
                                    Outbox& out) {
   member.last_push = now.time;
+  send_credentials(now, network, to, out);
+}
+
+void Vl2::Engine::send_credentials(Now now, const Network& network, Address to, Outbox& out) {
   for (const Bytes& payload : network.credential_packets()) {
     send(now, to, Verb::NetworkCredentials, payload, true, out);
   }
@@ -99,9 +103,14 @@ vl1::Verdict Vl2::Engine::on_need_credentials(Now now, NetworkId id, Address pee
   if (network == nullptr || network->config() == nullptr || !network->config()->membership) {
     return Verdict::Done;
   }
-  Member* member = network->member(now.time, peer);
-  if (member == nullptr) return Verdict::Done;
-  if (member->last_push < network->last_config() || now.time - member->last_push > kPushOnRequest) {
+  Member* member = network->find(peer);
+  if (member == nullptr) {  // anybody may ask, but gets no place in the table for it
+    const std::uint64_t key = vl1::mixed(gate_salt_ ^ peer.number() ^ vl1::mixed(id.number()));
+    if (push_gate_.enter(key, now.time, kPushOnRequest)) {
+      send_credentials(now, *network, peer, out);
+    }
+  } else if (member->last_push < network->last_config() ||
+             now.time - member->last_push > kPushOnRequest) {
     push_credentials(now, *network, peer, *member, out);
   }
   return Verdict::Done;

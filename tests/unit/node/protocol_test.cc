@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "common/writer.h"
 #include "tests/unit/node/overlay_world.h"
 
 namespace ztshim::testing {
@@ -124,6 +125,25 @@ TEST(Credentials, that_were_lost_are_asked_for_and_the_frame_is_delivered_late) 
   lose = false;
   m.world.net.run_for(milliseconds(1200));
   EXPECT_THAT(m.bob.heard(), ElementsAre("wait for me")) << m.world.net.trace_text();
+}
+
+TEST(Credentials, are_shown_to_whoever_asks_once_a_second) {
+  Members m(40);
+  OverlayNode& stranger = m.world.add_started("stranger");
+  m.world.forget_packets();
+  for (int i = 0; i < 20; ++i) {
+    m.world.net.act(stranger.host(), [&](Now now, Outbox& out) {
+      Bytes body;
+      Writer(body).be(m.network.number());
+      stranger.node().vl1().send_error(now, m.alice.address(), Verb::Frame, PacketId(7),
+                                       ErrorCode::NeedMembershipCertificate, body, out);
+    });
+    m.world.net.run_for(milliseconds(100));
+  }
+  m.world.net.run_for(seconds(1));
+  const std::size_t shown = m.world.count(Verb::NetworkCredentials, m.alice, stranger);
+  EXPECT_GE(shown, 1U);
+  EXPECT_LE(shown, 3U);
 }
 
 TEST(Credentials, that_never_come_cost_one_complaint_a_second_and_the_frame_after_five) {
