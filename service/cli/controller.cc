@@ -1,7 +1,9 @@
-// ztshim controller: a controller of networks, for real deployments.
+// ztshim controller: a controller of networks, for real deployments; with a subcommand, the
+// administration of one that runs.
 #include <fmt/core.h>
 
 #include "common/config.h"
+#include "service/cli/controller_commands.h"
 #include "service/cli/foreground.h"
 #include "service/cli/world_network.h"
 
@@ -58,7 +60,14 @@ void add_controller(CLI::App& app, Action& chosen) {
   command->add_option("--planet", options->planet, "Planet file (ZTSHIM_PLANET)")
       ->type_name("FILE");
   command->add_option("--port", options->port, "Physical UDP port, 0 for any (ZTSHIM_PORT)");
-  command->callback([options, &chosen] { chosen = [options] { return control(*options); }; });
+  add_network_commands(*command, chosen);
+  add_member_commands(*command, chosen);
+  add_rules_commands(*command, chosen);
+  command->require_subcommand(0, 1);
+  // A parent's callback runs after its subcommand's.
+  command->callback([options, command, &chosen] {
+    if (command->get_subcommands().empty()) chosen = [options] { return control(*options); };
+  });
 }
 
 }  // namespace ztshim::cli
