@@ -134,17 +134,27 @@ inline constexpr std::size_t kTcpQueue = 64 * 1024;
 
 // ---- tables
 inline constexpr std::size_t kMaxPaths = 64;  // per peer; protocol
-// Ours. A record costs about 1 KB; validation admits one stranger per 2 s and source network, and
-// he is forgotten after 500 s, so this is reached only with 200 networks taking part per 50 000.
+// Ours. A record costs about 1 KB, and 3 KB more once suite 3 is spoken; validation admits one
+// stranger per 2 s and source network, and he is forgotten after 500 s, so this is reached only
+// with 200 networks taking part per 50 000.
 inline constexpr std::size_t kMaxPeers = 100'000;
 inline constexpr Duration kSurfaceTime{600'000};     // protocol
 inline constexpr std::size_t kSurfaceEntries = 128;  // ours: reporters whose word we keep
 // Replies come within a round trip; controllers may think for some seconds. Notes: at least 30 s.
 inline constexpr Duration kExpectedReplyTime{60'000};
+// Ours. Requests whose answers are believed, at some 60 bytes each: as many to begin with, and at
+// most (twice the round trips of a hundred thousand peers that are asked every 14 s). The table
+// grows when one would be forgotten whose answer may be under way.
+inline constexpr std::size_t kFewestExpectedReplies = 512;
+inline constexpr std::size_t kMostExpectedReplies = 32'768;
+inline constexpr Duration kReplyUnderWay{5'000};
 inline constexpr std::size_t kCachedAddresses = 16;  // per record of the peer cache; ours
 // Ours. Peers of an earlier run that are greeted at the start; the others when they are wanted, or
-// when a packet of theirs comes. A root greets all it knew: they would not notice its restart.
+// when a packet of theirs comes. A root greets all it knew, who would not notice its restart: so
+// many at once, each of which costs a key agreement, and the next ones after a pause.
 inline constexpr std::size_t kGreetedAtStart = 256;
+inline constexpr std::size_t kGreetedAtOnce = 256;
+inline constexpr Duration kGreetingPause{50};
 // Ours. Entries of the heap of deadlines per peer, and in any case; more are stale.
 inline constexpr std::size_t kDeadlinesPerPeer = 4;
 inline constexpr std::size_t kSpareDeadlines = 64;

@@ -27,6 +27,7 @@ struct Core {
         topology(self),
         roots(self.address(), std::move(given.planet), std::move(given.moons)),
         rules(std::move(given.settings)),
+        archive(roots.contains_self() ? kMaxPeers : kArchivedPeers),
         salt(randomness.number()) {}
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;

@@ -1,16 +1,17 @@
 #include "service/vl1/expected_replies.h"
 
+#include <algorithm>
+
 #include "service/vl1/constants.h"
 
 namespace ztshim::vl1 {
 namespace {
 
-// The same capacity for both kinds: 512 requests in kExpectedReplyTime is more than a node has
-// open; of answers to frames only the latest matter.
-constexpr std::size_t kSets = 64;
 constexpr std::size_t kWays = 8;
 
-std::size_t set_of(PacketId id) { return static_cast<std::size_t>(id.number() >> 32) % kSets; }
+std::size_t set_of(PacketId id, std::size_t entries) {
+  return static_cast<std::size_t>(id.number() >> 32) % (entries / kWays) * kWays;
+}
 
 bool is_per_frame(Verb verb) { return verb == Verb::ExtFrame || verb == Verb::MulticastFrame; }
 
@@ -46,25 +47,36 @@ bool ExpectedReplies::may_be_answered(Verb verb) {
 }
 
 void ExpectedReplies::expect(PacketId id, Address to, Verb verb, const Endpoint& where, Time now) {
-  Table& table = is_per_frame(verb) ? per_frame_ : requests_;
-  if (table.entries.empty()) {
-    table.entries.resize(kSets * kWays);
-    table.next.resize(kSets);
+  const bool per_frame = is_per_frame(verb);
+  Table& table = per_frame ? per_frame_ : requests_;
+  if (table.empty()) table.resize(kFewestExpectedReplies);
+  if (!per_frame && now - oldest_of_set(table, id).when < kReplyUnderWay &&
+      table.size() < kMostExpectedReplies) {
+    grow(table, now);
   }
-  const std::size_t set = set_of(id);
-  std::uint8_t& way = table.next[set];
-  table.entries[set * kWays + way] = {id, to.number() << 8 | static_cast<std::uint8_t>(verb), now,
-                                      where};
-  way = static_cast<std::uint8_t>((way + 1) % kWays);
+  oldest_of_set(table, id) = {id, to.number() << 8 | static_cast<std::uint8_t>(verb), now, where};
 }
 
-const ExpectedReplies::Entry* ExpectedReplies::find(const Table& table, PacketId id) const {
-  if (table.entries.empty()) return nullptr;
-  const std::size_t first = set_of(id) * kWays;
-  for (std::size_t i = first; i < first + kWays; ++i) {
-    if (table.entries[i].id == id) return &table.entries[i];
+ExpectedReplies::Entry& ExpectedReplies::oldest_of_set(Table& table, PacketId id) {
+  Entry* const first = &table[set_of(id, table.size())];
+  return *std::min_element(first, first + kWays,
+                           [](const Entry& a, const Entry& b) { return a.when < b.when; });
+}
+
+void ExpectedReplies::grow(Table& table, Time now) {
+  Table larger(2 * table.size());
+  for (const Entry& entry : table) {
+    if (now - entry.when <= kExpectedReplyTime) oldest_of_set(larger, entry.id) = entry;
   }
-  return nullptr;
+  table.swap(larger);
+}
+
+const ExpectedReplies::Entry* ExpectedReplies::find(const Table& table, PacketId id) {
+  if (table.empty()) return nullptr;
+  const Entry* const first = &table[set_of(id, table.size())];
+  const Entry* const found =
+      std::find_if(first, first + kWays, [&](const Entry& entry) { return entry.id == id; });
+  return found == first + kWays ? nullptr : found;
 }
 
 std::optional<ExpectedReplies::Sent> ExpectedReplies::match(PacketId id, Address from,

@@ -13,8 +13,8 @@
 
 namespace ztshim::vl1 {
 
-// Fixed size, no allocation after the first entry of a kind. Sets of a few entries chosen by the
-// packet ID, the oldest of a set is overwritten. Verbs that go out once per frame have a table of
+// Sets of a few entries chosen by the packet ID; the oldest of a set is overwritten, unless its
+// answer may be under way and the table can grow. Verbs that go out once per frame have a table of
 // their own, so that traffic cannot push out what keeps paths and lookups going.
 class ExpectedReplies {
  public:
@@ -31,6 +31,7 @@ class ExpectedReplies {
   // What was sent under this ID to this node, unless that was too long ago. An answer may come
   // several times (one per copy of a HELLO), so nothing is removed.
   std::optional<Sent> match(PacketId id, Address from, Time now) const;
+  std::size_t capacity() const { return requests_.size(); }
 
  private:
   struct Entry {
@@ -39,14 +40,13 @@ class ExpectedReplies {
     Time when = kLongAgo;
     Endpoint where;
   };
-  struct Table {
-    std::vector<Entry> entries;
-    std::vector<std::uint8_t> next;  // per set: which entry to overwrite
-  };
-  const Entry* find(const Table& table, PacketId id) const;
+  using Table = std::vector<Entry>;
+  static Entry& oldest_of_set(Table& table, PacketId id);
+  static void grow(Table& table, Time now);
+  static const Entry* find(const Table& table, PacketId id);
 
   Table requests_;
-  Table per_frame_;
+  Table per_frame_;  // does not grow: of answers to frames only the latest matter
 };
 
 }  // namespace ztshim::vl1

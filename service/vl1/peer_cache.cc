@@ -44,10 +44,19 @@ std::optional<CachedPeer> CachedPeer::parse(ByteView content) {
 void PeerArchive::put(const CachedPeer& peer) {
   const Address address = peer.identity.address();
   if (records_.insert_or_assign(address, peer.bytes()).second) order_.push_back(address);
-  while (order_.size() > kArchivedPeers) {
+  while (order_.size() > capacity_) {
     records_.erase(order_.front());
     order_.pop_front();
   }
+}
+
+std::optional<CachedPeer> PeerArchive::take_first() {
+  while (!order_.empty()) {
+    const Address first = order_.front();
+    order_.pop_front();
+    if (auto record = take(first)) return record;
+  }
+  return std::nullopt;
 }
 
 std::optional<CachedPeer> PeerArchive::take(Address address) {

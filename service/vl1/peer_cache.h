@@ -12,6 +12,7 @@
 #include "common/bytes.h"
 #include "common/endpoint.h"
 #include "service/crypto/identity.h"
+#include "service/vl1/constants.h"
 #include "service/vl1/peer.h"
 
 namespace ztshim::vl1 {
@@ -32,11 +33,15 @@ struct CachedPeer {
 // 4.2). Bounded: the one put in first is forgotten first.
 class PeerArchive {
  public:
+  explicit PeerArchive(std::size_t capacity = kArchivedPeers) : capacity_(capacity) {}
   void put(const CachedPeer& peer);
+  // The one put in first.
+  std::optional<CachedPeer> take_first();
   std::optional<CachedPeer> take(Address address);
   std::size_t size() const { return records_.size(); }
 
  private:
+  std::size_t capacity_;
   std::unordered_map<Address, Bytes> records_;
   std::deque<Address> order_;  // may name records that are gone
 };

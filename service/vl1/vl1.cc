@@ -44,9 +44,14 @@ class Vl1::Engine {
 
   void on_deadline(Now now, Outbox& out) {
     run(now, out, [&] {
+      recall_more(now, out);
       keepalive.on_deadline(now, out);
       if (exchange.on_deadline(now, out)) keepalive.question_best_root(now, out);
     });
+  }
+
+  Time next_deadline() const {
+    return std::min({keepalive.deadline(), exchange.deadline(), recall_due_});
   }
 
   void set_sockets(Now now, std::vector<BoundSocket> sockets, Outbox& out) {
@@ -140,18 +145,32 @@ class Vl1::Engine {
     for (const Bytes& content : std::exchange(cached_peers_, {})) {
       const auto cached = CachedPeer::parse(content);
       if (!cached) continue;
-      const bool at_once = core.roots.contains_self() || greeted < kGreetedAtStart ||
-                           core.roots.contains(cached->identity.address());
-      if (!at_once) {
+      if (greeted < kGreetedAtStart || core.roots.contains(cached->identity.address())) {
+        exchange.restore(now, *cached, out);
+        ++greeted;
+      } else {
         core.archive.put(*cached);
-        continue;
       }
-      exchange.restore(now, *cached, out);
-      ++greeted;
+    }
+    if (core.roots.contains_self() && core.archive.size() != 0) {
+      recall_due_ = now.time + kGreetingPause;
     }
   }
 
+  // The clients of a root do not notice its restart: it greets them all, a few at a time.
+  void recall_more(Now now, Outbox& out) {
+    if (now.time < recall_due_) return;
+    recall_due_ = kNever;
+    for (std::size_t n = 0; n < kGreetedAtOnce; ++n) {
+      const auto cached = core.archive.take_first();
+      if (!cached) return;
+      exchange.restore(now, *cached, out);
+    }
+    recall_due_ = now.time + kGreetingPause;
+  }
+
   std::vector<Bytes> cached_peers_;
+  Time recall_due_ = kNever;
   bool started_ = false;
   bool running_ = false;
 
@@ -188,9 +207,7 @@ void Vl1::on_datagram(Now now, const Arrival& arrival, MutableBytes datagram, Ou
 
 void Vl1::on_deadline(Now now, Outbox& out) { engine_->on_deadline(now, out); }
 
-Time Vl1::next_deadline() const {
-  return std::min(engine_->keepalive.deadline(), engine_->exchange.deadline());
-}
+Time Vl1::next_deadline() const { return engine_->next_deadline(); }
 
 void Vl1::set_sockets(Now now, std::vector<BoundSocket> sockets, Outbox& out) {
   engine_->set_sockets(now, std::move(sockets), out);

@@ -44,6 +44,40 @@ TEST(ExpectedReplies, frames_do_not_push_out_greetings) {
   EXPECT_FALSE(replies.match(PacketId(0ULL << 32 | 2), kPeer, kStart));
 }
 
+// A root greets everybody it knew when it starts, and a controller asks thousands for a sign of
+// life within a round trip.
+TEST(ExpectedReplies, ten_thousand_greetings_at_once_are_all_remembered) {
+  ExpectedReplies replies;
+  std::uint64_t id = 1;
+  const auto next = [&id] {
+    return PacketId(id = id * 6364136223846793005ULL + 1442695040888963407ULL);
+  };
+  std::vector<PacketId> sent;
+  for (int i = 0; i < 10'000; ++i) {
+    sent.push_back(next());
+    replies.expect(sent.back(), kPeer, Verb::Hello, kPlace, kStart);
+  }
+  std::size_t remembered = 0;
+  for (const PacketId packet : sent) remembered += replies.match(packet, kPeer, kStart) ? 1U : 0U;
+  EXPECT_GE(remembered, 9'990U);
+}
+
+TEST(ExpectedReplies, the_table_grows_for_what_is_under_way_alone_and_not_without_end) {
+  ExpectedReplies replies;
+  std::uint64_t id = 1;
+  const auto next = [&id] {
+    return PacketId(id = id * 6364136223846793005ULL + 1442695040888963407ULL);
+  };
+  Time now = kStart;
+  for (int i = 0; i < 100'000; ++i) {
+    replies.expect(next(), kPeer, Verb::Echo, kPlace, now);
+    now += Duration{50};
+  }
+  EXPECT_LE(replies.capacity(), 2048U);  // 100 are in flight at a time
+  for (int i = 0; i < 1'000'000; ++i) replies.expect(next(), kPeer, Verb::Echo, kPlace, now);
+  EXPECT_EQ(replies.capacity(), kMostExpectedReplies);
+}
+
 TEST(ExpectedReplies, only_verbs_that_are_answered_are_remembered) {
   EXPECT_TRUE(ExpectedReplies::may_be_answered(Verb::NetworkConfigRequest));
   EXPECT_TRUE(ExpectedReplies::may_be_answered(Verb::MulticastGather));

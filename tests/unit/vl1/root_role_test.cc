@@ -1,6 +1,9 @@
 // A node that the planet names as a root: what it does for others (vl1 6, vl1-behaviour 11).
 #include <gmock/gmock.h>
 
+#include <deque>
+#include <unordered_map>
+
 #include "common/log.h"
 #include "service/wire/fragment.h"
 #include "service/wire/messages/error.h"
@@ -273,6 +276,52 @@ TEST_F(RootRoleTest, a_planet_given_to_it_reaches_its_clients_with_their_next_he
   const auto worlds = worlds_for(kPlanet, kPlanetTimestamp);
   ASSERT_THAT(worlds, SizeIs(1));
   EXPECT_EQ(worlds[0], next);
+}
+
+TEST_F(RootRoleTest, after_a_restart_it_finds_all_it_knew_within_seconds) {
+  constexpr std::size_t kKnown = 1200;
+  Config config;
+  config.identity = own;
+  config.planet = planet(false);
+  std::unordered_map<Endpoint, std::size_t> places;
+  for (std::size_t n = 0; n < kKnown; ++n) {
+    const Endpoint place{IpAddress::v4(0x09640000U + static_cast<std::uint32_t>(n)), 9993};
+    places[place] = 100 + n;
+    config.cached_peers.push_back(
+        CachedPeer{sim::identity(100 + n), 12, {1, 14, 1}, {place}}.bytes());
+  }
+  out.clear();
+  node.emplace(std::move(config), random, upper);
+  node->start(now, out);
+  const Time end = now.time + Duration{3000};
+  // Everybody answers 300 ms later.
+  std::deque<std::pair<Time, std::pair<std::size_t, Bytes>>> answers;
+  std::size_t most_at_once = 0;
+  while (now.time < end) {
+    most_at_once = std::max(most_at_once, out.datagrams().size());
+    for (const auto& d : out.datagrams()) {
+      answers.push_back(
+          {now.time + Duration{300}, {places.at(d.remote), to_bytes(out.bytes_of(d))}});
+    }
+    out.clear();
+    const Time next = answers.empty() ? end : answers.front().first;
+    now.time = std::min({end, next, std::max(node->next_deadline(), now.time)});
+    if (now.time >= node->next_deadline()) node->on_deadline(now, out);
+    while (!answers.empty() && answers.front().first <= now.time) {
+      const auto [n, hello] = answers.front().second;
+      answers.pop_front();
+      Correspondent who(n, own);
+      who.place = {IpAddress::v4(0x09640000U + static_cast<std::uint32_t>(n - 100)), 9993};
+      OkHello ok;
+      ok.protocol = 12;
+      Bytes body;
+      Writer writer(body);
+      ok.write(writer);
+      receive(who, who.ok(Verb::Hello, packet_id_of(hello), body));
+    }
+  }
+  EXPECT_GE(node->sizes().paths, kKnown - 3);
+  EXPECT_LE(most_at_once, kGreetedAtOnce);  // no burst that a socket would drop
 }
 
 // The identity that was there first stays, and the other is told so under its own key, with the
