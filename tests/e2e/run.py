@@ -4,6 +4,7 @@
 usage: run.py FILE [TEST…]
 """
 import importlib.util
+import os
 import pathlib
 import sys
 import unittest
@@ -29,6 +30,7 @@ class TapResult(unittest.TestResult):
 
     def _failed(self, test, error):
         text = self._exc_info_to_string(error, test)
+        os.environ["ZTSHIM_E2E_FAILED"] = "1"  # the world that is torn down later tells its logs
         self._line(False, test)
         for line in text.splitlines():
             print("#", line, flush=True)
