@@ -7,6 +7,7 @@ from harness import wait_until
 from internet import Internet
 from members import OLD, Scene, why_not
 
+DIRECT_WITHIN = 40  # 1.6.6 needs a second push of addresses, 15 s after the first, also among its like
 REASON = why_not(OLD, "ZEROTIER_ONE_OLD")
 
 
@@ -34,12 +35,19 @@ class OldVersion:
     def test_all_pairs_talk_and_find_direct_paths(self):
         for a, b in itertools.permutations(self.leaves, 2):
             a.fetches_from(b)
+        inside = (self.ours_inside, self.old_inside)
         for a, b in itertools.permutations(self.leaves, 2):
-            wait_until(lambda: a.can_fetch_from(b) and a.path_to(b), f"{a.name} has a path to {b.name}", 10)
+            # 1.6.6 behind a NAT takes minutes to meet others behind NATs, genuine nodes of 1.14 too.
+            if self.version() < [1, 8] and a in inside and b in inside:
+                continue
+            wait_until(lambda: a.can_fetch_from(b) and a.path_to(b), f"{a.name} has a path to {b.name}", DIRECT_WITHIN)
+
+    def version(self):
+        return [int(part) for part in self.old.cli("-v").stdout.decode().strip().split(".")]
 
     def test_each_knows_what_the_other_is(self):
         self.ours.fetches_from(self.old)
-        version = self.old.cli("-v").stdout.decode().strip()
+        version = ".".join(map(str, self.version()))
         wait_until(lambda: self.ours.peer(self.old)["version"] == version, f"we see that it is {version}", 20)
         # Ours is that of the release whose behaviour the notes describe.
         wait_until(lambda: self.old.peer(self.ours)["version"] == "1.14.1", "it sees our version", 20)
