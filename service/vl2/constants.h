@@ -24,8 +24,11 @@ inline constexpr std::size_t kMaxChunks = 64;
 inline constexpr Duration kPassOnPeriod{5'000};
 
 // ---- credentials. Protocol.
-inline constexpr Duration kPushEvery{500'000};      // to a member we talk to, if nothing changed
-inline constexpr Duration kPushOnRequest{1'000};    // spacing of answers to NEED_MEMBERSHIP
+inline constexpr Duration kPushEvery{500'000};    // to a member we talk to, if nothing changed
+inline constexpr Duration kPushOnRequest{1'000};  // spacing of answers to NEED_MEMBERSHIP
+// Receivers look at one packet a second from each sender, whatever its network; what comes too
+// early is lost. The margin is for jitter.
+inline constexpr Duration kPushSpacing{1'100};
 inline constexpr Duration kCredentialsGate{1'000};  // one packet per sender is looked at
 // ERROR NEED_MEMBERSHIP per member; the reference sends it for every retry.
 inline constexpr Duration kNeedCredentialsEvery{1'000};

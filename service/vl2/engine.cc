@@ -30,7 +30,7 @@ Vl2::Engine::Engine(RandomSource& random)
       metadata_(own_metadata()),
       credentials_gate_(kGateEntries),
       complaint_gate_(kGateEntries),
-      push_gate_(kGateEntries),
+      shown_gate_(kGateEntries),
       gate_salt_(random.number()) {}
 
 void Vl2::Engine::attach(vl1::Vl1& vl1, ConfigAuthority* authority) {

@@ -100,8 +100,8 @@ class Vl2::Engine {
   bool may_complain(Now now, NetworkId network, Address to);
   void complain(Now now, NetworkId network, Address to, Verb about, PacketId id, Outbox& out);
   void complain_again(Now now, Outbox& out);
-  void push_credentials(Now now, Network& network, Address to, Member& member, Outbox& out);
-  void send_credentials(Now now, const Network& network, Address to, Outbox& out);
+  // No sooner after the last ones to this receiver than `spacing`; was it time?
+  bool show_credentials(Now now, const Network& network, Address to, Duration spacing, Outbox& out);
   void push_credentials_if_needed(Now now, Network& network, Address to, Outbox& out);
   Verdict on_need_credentials(Now now, NetworkId id, Address peer, Outbox& out);
   Verdict on_credentials(Now now, const Incoming& packet, bool is_retry, Outbox& out);
@@ -187,7 +187,7 @@ class Vl2::Engine {
   HeldPackets held_;
   vl1::GateTable<vl1::OnCollision::Forget> credentials_gate_;
   vl1::GateTable<vl1::OnCollision::Forget> complaint_gate_;
-  vl1::GateTable<vl1::OnCollision::Forget> push_gate_;  // for those we do not know as members
+  vl1::GateTable<vl1::OnCollision::Forget> shown_gate_;  // our credentials, per receiver
   std::uint64_t gate_salt_;
   Counters counters_;  // of what belongs to no network that we are in
 

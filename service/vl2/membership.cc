@@ -78,24 +78,24 @@ void Vl2::Engine::complain_again(Now now, Outbox& out) {
   }
 }
 
-void Vl2::Engine::push_credentials(Now now, Network& network, Address to, Member& member,
+// Of several networks that a peer shares with us, all but one wait for their turn: the next frame
+// or complaint tries again. Otherwise the peer would know us as we were until the next renewal.
+bool Vl2::Engine::show_credentials(Now now, const Network& network, Address to, Duration spacing,
                                    Outbox& out) {
-  member.last_push = now.time;
-  send_credentials(now, network, to, out);
-}
-
-void Vl2::Engine::send_credentials(Now now, const Network& network, Address to, Outbox& out) {
+  if (!shown_gate_.enter(vl1::mixed(gate_salt_ ^ to.number()), now.time, spacing)) return false;
   for (const Bytes& payload : network.credential_packets()) {
     send(now, to, Verb::NetworkCredentials, payload, true, out);
   }
+  return true;
 }
 
 void Vl2::Engine::push_credentials_if_needed(Now now, Network& network, Address to, Outbox& out) {
   Member* member = network.member(now.time, to);
   if (member == nullptr) return;
-  if (member->last_push < network.last_config() || now.time - member->last_push > kPushEvery) {
-    push_credentials(now, network, to, *member, out);
+  if (member->last_push >= network.last_config() && now.time - member->last_push <= kPushEvery) {
+    return;
   }
+  if (show_credentials(now, network, to, kPushSpacing, out)) member->last_push = now.time;
 }
 
 vl1::Verdict Vl2::Engine::on_need_credentials(Now now, NetworkId id, Address peer, Outbox& out) {
@@ -105,13 +105,10 @@ vl1::Verdict Vl2::Engine::on_need_credentials(Now now, NetworkId id, Address pee
   }
   Member* member = network->find(peer);
   if (member == nullptr) {  // anybody may ask, but gets no place in the table for it
-    const std::uint64_t key = vl1::mixed(gate_salt_ ^ peer.number() ^ vl1::mixed(id.number()));
-    if (push_gate_.enter(key, now.time, kPushOnRequest)) {
-      send_credentials(now, *network, peer, out);
-    }
+    show_credentials(now, *network, peer, kPushOnRequest, out);
   } else if (member->last_push < network->last_config() ||
              now.time - member->last_push > kPushOnRequest) {
-    push_credentials(now, *network, peer, *member, out);
+    if (show_credentials(now, *network, peer, kPushOnRequest, out)) member->last_push = now.time;
   }
   return Verdict::Done;
 }

@@ -117,6 +117,28 @@ TEST_F(Networks, may_give_several_addresses_of_a_family_and_each_can_be_found) {
   EXPECT_EQ(bob_.frames().at(0).ether_type, vl2::kEtherArp);
 }
 
+// Everybody looks at one packet of credentials a second from each sender, of whatever network.
+TEST_F(Networks, changed_at_once_do_not_make_each_others_credentials_go_unseen) {
+  const std::string rules =
+      R"({"rules":[{"type":"MATCH_TAG_SENDER","id":1,"value":5},{"type":"ACTION_ACCEPT"}]})";
+  const NetworkId one = make(0x77, rules), other = make(0x78, rules);
+  for (const NetworkId network : {one, other}) join(network, {&alice_, &bob_});
+  alice_.say(one, bob_, "without the tag");
+  alice_.say(other, bob_, "without the tag");
+  world_.net.run_for(seconds(2));
+  EXPECT_THAT(bob_.heard(), IsEmpty());
+  for (const NetworkId network : {one, other}) {
+    world_.controller->change_member(network, alice_.address(), R"({"tags":[[1,5]]})");
+  }
+  world_.net.run_for(seconds(2));
+  for (const char* text : {"first", "second"}) {
+    alice_.say(one, bob_, text);
+    alice_.say(other, bob_, text);
+    world_.net.run_for(milliseconds(1500));
+  }
+  EXPECT_THAT(bob_.heard(), ElementsAre("first", "second", "second")) << world_.net.trace_text();
+}
+
 TEST_F(Networks, let_us_talk_to_hosts_behind_a_bridge) {
   const NetworkId network = make(0x77, "{}");
   join(network, {&alice_, &bob_, &carol_});
