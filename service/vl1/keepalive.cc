@@ -82,6 +82,7 @@ void Keepalive::on_deadline(Now now, Outbox& out) {
 
 void Keepalive::tend(Now now, Address address, Outbox& out) {
   Peer& peer = *core_.topology.find(address);
+  ++core_.counters.peers_tended;
   drop_expired_paths(peer, now.time, out);
   const Roots::Root* root = core_.roots.find(address);
   if (root != nullptr) {

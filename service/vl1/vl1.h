@@ -82,6 +82,7 @@ struct Counters {
   std::uint64_t malformed = 0, not_authentic = 0, unexpected_ok = 0, rate_limited = 0,
                 hop_limit = 0, not_relayed = 0, invalid_identity = 0, unknown_verb = 0,
                 identity_collision = 0, queue_overflow = 0;
+  std::uint64_t peers_tended = 0;  // looked at because their deadline had come
 };
 
 // How much is held at this moment. All of it can be grown by strangers, up to the bounds in

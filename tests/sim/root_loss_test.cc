@@ -25,6 +25,23 @@ TEST(RootRestart, with_its_cache_it_is_back_within_seconds) {
   EXPECT_THAT(bob.texts(), ElementsAre("still there?")) << world.net.trace_text();
 }
 
+// Many more than it greets at once after its start; most of these would not pass a validation.
+TEST(RootRestart, with_its_cache_it_knows_whoever_greets_it_first) {
+  constexpr unsigned kNodes = 2000;
+  SimWorld world(28);
+  std::vector<SimNode*> nodes;
+  for (unsigned n = 0; n < kNodes; ++n) {
+    nodes.push_back(&world.add_node("node" + std::to_string(n)));
+    world.root().remember(nodes.back()->identity(), 12, {});
+  }
+  world.root().restart();
+  for (SimNode* node : nodes) node->start();
+  world.net.run_for(std::chrono::milliseconds(100));
+  std::size_t known = 0;
+  for (const SimNode* node : nodes) known += world.root().path_to(*node) == Via::Direct ? 1U : 0U;
+  EXPECT_EQ(known, kNodes);
+}
+
 TEST(RootRestart, without_its_cache_whoever_wants_something_greets_it_again) {
   SimWorld world(22);
   SimNode& alice = world.add_joined("alice");
