@@ -50,9 +50,8 @@ void Exchange::look_up(Now now, Address address, AskedBy by, Outbox& out) {
 }
 
 void Exchange::restore(Now now, const CachedPeer& cached, Outbox& out) {
-  if (core_.topology.find(cached.identity.address()) != nullptr) return;
   Peer* peer = core_.add_peer(cached.identity, now.time);
-  if (peer == nullptr) return;
+  if (peer == nullptr || peer->protocol != 0) return;  // not this one, or known better by now
   peer->protocol = cached.protocol;
   peer->version = cached.version;
   for (const Endpoint& address : cached.addresses) {

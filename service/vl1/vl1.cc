@@ -29,6 +29,8 @@ class Vl1::Engine {
   void start(Now now, Outbox& out) {
     started_ = true;
     run(now, out, [&] {
+      // The identities in the worlds come before those in the cache.
+      for (const Roots::Root& root : core.roots.all()) core.add_peer(root.identity, now.time);
       recall_cached_peers(now, out);
       keepalive.greet_roots(now, out);
     });

@@ -132,6 +132,20 @@ TEST_F(ObscureTest, of_many_cached_peers_some_are_greeted_and_all_can_be_spoken_
   EXPECT_THAT(upper.seen, SizeIs(1));
 }
 
+TEST_F(ObscureTest, a_cached_record_does_not_take_a_roots_place) {
+  const std::string other = root.identity.address().text() + sim::identity(14).text().substr(10);
+  const auto twin = Identity::parse(other);
+  ASSERT_TRUE(twin);
+  Config config;
+  config.identity = own;
+  config.planet = sim::planet_of({{root.identity, {root.place}}});
+  config.cached_peers = {CachedPeer{*twin, 12, {1, 14, 1}, {}}.bytes()};
+  node.emplace(std::move(config), random, upper);
+  node->start(now, out);
+  ASSERT_NE(node->identity_of(root.identity.address()), nullptr);
+  EXPECT_EQ(*node->identity_of(root.identity.address()), root.identity);
+}
+
 TEST_F(ObscureTest, a_moon_from_a_file_adds_roots_at_once_and_is_kept) {
   const World moon =
       World::make(WorldType::Moon, 0xabc, 5, {{bob.identity, {bob.place}}}, sim::identity(31));
