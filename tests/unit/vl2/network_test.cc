@@ -117,6 +117,41 @@ TEST_F(OneNetwork, listens_for_each_of_its_addresses_and_to_all_hosts) {
   EXPECT_TRUE(network_.listens_to(MulticastGroup{MacAddress::broadcast(), 0x0a931105}));
 }
 
+TEST_F(OneNetwork, passes_a_bounded_number_of_urgent_chunks_on) {
+  for (std::size_t i = 0; i < kMaxChunks; ++i) EXPECT_TRUE(network_.may_pass_on(Time{}));
+  EXPECT_FALSE(network_.may_pass_on(Time{} + kPassOnPeriod - milliseconds(1)));
+  EXPECT_TRUE(network_.may_pass_on(Time{} + kPassOnPeriod));
+}
+
+struct Hopeless {
+  const char* name;
+  std::uint64_t network;
+  NetworkStatus status;
+  const char* reason;
+};
+class HopelessNetworks : public ::testing::TestWithParam<Hopeless> {};
+INSTANTIATE_TEST_SUITE_P(
+    , HopelessNetworks,
+    ::testing::Values(Hopeless{"ports_the_wrong_way_round", 0xff00500016000000,
+                               NetworkStatus::NotFound, "last port"},
+                      Hopeless{"no_such_form", 0xff00160016000002,
+                               NetworkStatus::RequestingConfiguration, "no form"},
+                      Hopeless{"a_controller_that_cannot_be", 0x0000000000000001,
+                               NetworkStatus::NotFound, "no node can have"},
+                      Hopeless{"a_controller_nobody_knows", 0x1122334455000001,
+                               NetworkStatus::RequestingConfiguration, "1122334455"}),
+    [](const auto& c) { return c.param.name; });
+
+TEST_P(HopelessNetworks, say_what_is_wrong_with_them) {
+  LoneVl2 node(sim::identity(1));
+  const NetworkId network(GetParam().network);
+  node.vl2().join(node.now, network, {}, {}, node.out);
+  node.wait(std::chrono::seconds(6));
+  const NetworkInfo info = node.vl2().info(network).value();
+  EXPECT_EQ(info.status, GetParam().status);
+  EXPECT_THAT(info.reason, ::testing::HasSubstr(GetParam().reason));
+}
+
 // Every credential of the configuration, each once, in packets that fit.
 void expect_all_pushed(const Network& network, const NetworkConfig& config, std::size_t packets) {
   NetworkCredentials all;
