@@ -67,6 +67,7 @@ enum class Op : std::uint16_t {
   Administer,
   Ping,
   Why,
+  AwaitSent,
 };
 
 enum class Side : std::uint8_t { Local, Peer };
@@ -190,9 +191,16 @@ struct Why {
   bool operator==(const Why&) const = default;
 };
 
+// After the last descriptor of a connection was closed. Reply: Done, or NotReady with a descriptor
+// that becomes readable (end of file) when everything was acknowledged, the FIN included.
+struct AwaitSent {
+  static constexpr Op kOp = Op::AwaitSent;
+  bool operator==(const AwaitSent&) const = default;
+};
+
 using Body = std::variant<Hello, CreateSocket, Bind, Connect, Listen, ReturnConnection, Shutdown,
                           GetName, TakeError, GetOption, SetOption, RememberedOptions, UnsentBytes,
-                          WaitReady, Status, Join, Leave, Administer, Ping, Why>;
+                          WaitReady, Status, Join, Leave, Administer, Ping, Why, AwaitSent>;
 struct Request {
   SocketName socket;  // zeroes where the request is about no socket
   Body body;

@@ -163,6 +163,13 @@ class Handler {
     return {reply, {}};
   }
 
+  Answer operator()(const AwaitSent&) const {
+    auto waiting = sockets_.await_sent(id_);
+    if (!waiting) return {Reply::failed(waiting.error()), {}};
+    if (!*waiting) return {Reply::of(Kind::Done), {}};
+    return {Reply::of(Kind::NotReady), std::move(**waiting)};
+  }
+
   Answer operator()(const WaitReady&) const {
     if (control_.networks_ready()) return {Reply::of(Kind::Done), {}};
     auto ready = control_.make_ready_fd();

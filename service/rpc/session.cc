@@ -47,9 +47,9 @@ sockets::Policy policy_of(const Hello& hello) {
 // An application that has closed a listener expects its port to be free, and a connect to it to be
 // refused, in its very next call. The close was noted before this request (events come in order),
 // but sockets act on their notes once a turn only.
-bool depends_on_ports(const Body& body) {
+bool depends_on_closes(const Body& body) {
   return std::holds_alternative<Bind>(body) || std::holds_alternative<Connect>(body) ||
-         std::holds_alternative<Listen>(body);
+         std::holds_alternative<Listen>(body) || std::holds_alternative<AwaitSent>(body);
 }
 
 }  // namespace
@@ -111,7 +111,7 @@ bool Session::answer(ByteView message) {
       reply.reply.number = kVersion;
     }
   } else {
-    if (depends_on_ports(request->body)) services_.sockets.on_deadline(poller_.now());
+    if (depends_on_closes(request->body)) services_.sockets.on_deadline(poller_.now());
     reply = handle(*request, caller_, services_);
   }
   std::array<std::uint8_t, kMaxReplySize> buffer;

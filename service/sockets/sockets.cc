@@ -321,6 +321,14 @@ std::uint64_t Sockets::unsent_bytes(SocketId id) const {
   return socket == nullptr ? 0 : socket->unsent_bytes();
 }
 
+Result<std::optional<UniqueFd>> Sockets::await_sent(SocketId id) {
+  TcpSocket* const socket = impl_->table.find_tcp(id);
+  if (socket == nullptr || !socket->is_lingering()) return std::optional<UniqueFd>();
+  auto waiter = socket->make_lingerer();
+  if (!waiter) return failure(waiter.error());
+  return std::optional(std::move(*waiter));
+}
+
 std::vector<SocketInfo> Sockets::list() const {
   std::vector<SocketInfo> list;
   for (const auto& [id, socket] : impl_->table.all()) {

@@ -112,6 +112,9 @@ class Sockets {
   };
   std::vector<RememberedOption> remembered_options(SocketId id) const;
   Result<SocketKind> kind(SocketId id) const;
+  // For close(2) with SO_LINGER, once it is closed: nothing when there is nothing left to wait for;
+  // else a descriptor that becomes readable (end of file) then. EMFILE, ENFILE.
+  Result<std::optional<UniqueFd>> await_sent(SocketId id);
   // SIOCOUTQ: bytes not yet acknowledged by the peer.
   std::uint64_t unsent_bytes(SocketId id) const;
 

@@ -1,14 +1,17 @@
 #include "service/sockets/tcp_socket.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 
+#include "common/internal_fds.h"
 #include "common/log.h"
 #include "common/real.h"
 #include "service/sockets/constants.h"
@@ -201,6 +204,14 @@ bool TcpSocket::is_lingering() const {
   return application_gone_ && pcb_ && (!fin_sent_ || pcb_.has_unacknowledged());
 }
 
+Result<UniqueFd> TcpSocket::make_lingerer() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return failure(static_cast<std::errc>(errno));
+  lingerer_.reset(keep_internal_fd(ends[1]));
+  wants_acks_ = true;
+  return UniqueFd(keep_internal_fd(ends[0]));
+}
+
 // ---------------------------------------------------------------- notes
 
 void TcpSocket::on_ready(std::uint32_t events) {
@@ -325,6 +336,7 @@ void TcpSocket::advance() {
       advance_open();
       break;
   }
+  if (lingerer_ && !is_lingering()) lingerer_.reset();
   if (!is_over_) rearm();
 }
 

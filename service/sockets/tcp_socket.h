@@ -70,6 +70,8 @@ class TcpSocket final : public Socket, private stack::PcbEvents {
   void application_closed() override;
   // The application has closed it, but something is still to be sent.
   bool is_lingering() const;
+  // Somebody waits for that: the descriptor reads end of file when it is done.
+  Result<UniqueFd> make_lingerer();
   bool is_connected() const { return state_ == State::Open && !ending_; }
 
  private:
@@ -138,6 +140,7 @@ class TcpSocket final : public Socket, private stack::PcbEvents {
   SocketId listener_{};
   std::optional<Bytes> early_;  // what was delivered while it could still come back
 
+  UniqueFd lingerer_;        // closed when everything was acknowledged
   bool wants_acks_ = false;  // acknowledgements are news: room was short, or only they are awaited
   Time connect_deadline_ = kNever, neighbour_deadline_ = kNever, gate_deadline_ = kNever;
   Time cork_deadline_ = kNever, orphan_deadline_ = kNever, return_deadline_ = kNever;

@@ -7,11 +7,13 @@
 #include "shim/answer.h"
 #include "shim/hook.h"
 #include "shim/inside.h"
+#include "shim/lingering.h"
 
 extern "C" ZTSHIM_HOOK int close(int fd) {
   using namespace ztshim;
   // Programs that close everything they did not open must not close us.
   if (is_internal_fd(fd) && !Inside::active()) return fail(std::errc::bad_file_descriptor);
+  if (may_linger() && !Inside::active()) return close_lingering(fd);
   return real().close(fd);
 }
 

@@ -13,6 +13,7 @@
 #include "shim/client.h"
 #include "shim/hook.h"
 #include "shim/inside.h"
+#include "shim/lingering.h"
 #include "shim/no_cancel.h"
 #include "shim/user_memory.h"
 #include "shim/virtual_fd.h"
@@ -84,6 +85,7 @@ int set_option(int fd, const SocketName& name, int level, int option, const void
   request.value.assign(ByteView(static_cast<const std::uint8_t*>(value), size));
   const auto answer = client::ask({name, request});
   if (answer && answer->reply.kind == Kind::Failed) return fail(answer->reply.error);
+  if (level == SOL_SOCKET && option == SO_LINGER) note_linger(request.value.view());
   if (answer && answer->reply.kind == Kind::Done) return 0;
   // SO_DONTROUTE on the kernel object is the listener mark (fd_contract.h).
   if (level == SOL_SOCKET && option == SO_DONTROUTE) return 0;

@@ -6,6 +6,49 @@ import unittest
 from harness import ZTSHIM, World, wait_until
 
 
+SERVER = """
+import socket, sys
+listener = socket.create_server((sys.argv[1], 7000), family=socket.AF_INET6)
+print("listening", flush=True)
+connection, peer = listener.accept()
+connection.sendall(peer[0].encode() + b" " + connection.recv(99))
+"""
+CLIENT = """
+import socket, sys
+connection = socket.create_connection((sys.argv[1], 7000), timeout=60)
+connection.sendall(b"hello")
+connection.shutdown(socket.SHUT_WR)
+print(connection.makefile().read(), connection.getsockname()[0])
+"""
+
+
+class Addressing(unittest.TestCase):
+    """TCP both ways over each of the address plans."""
+
+    def both_ways(self, plan):
+        with World(["--pool6", plan]) as world:
+            nodes = [world.node("one"), world.node("two")]
+            for node in nodes:
+                node.service()
+                node.six = next(a.split("/")[0] for network in json.loads(node.ztshim("networks", "--json").stdout)
+                                for a in network["addresses"] if ":" in a)
+            for server, client in (nodes, reversed(nodes)):
+                listening = server.start("/usr/bin/python3", "-c", SERVER, server.six)
+                listening.wait_for_line("listening")
+                done = client.run("/usr/bin/python3", "-c", CLIENT, server.six)
+                self.assertEqual(done.stdout.decode().split(), [client.six, "hello", client.six], done.stderr)
+                self.assertEqual(listening.process.wait(30), 0)
+
+    def test_6plane(self):
+        self.both_ways("6plane")
+
+    def test_rfc4193(self):
+        self.both_ways("rfc4193")
+
+    def test_pool(self):
+        self.both_ways("fd12:3456:789a::/64")
+
+
 class Reachability(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

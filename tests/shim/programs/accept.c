@@ -173,6 +173,52 @@ static void reset_while_waiting(void) {
   say_read("read again", server);
 }
 
+static int sharing(int port) {
+  const int fd = stream(SOCK_NONBLOCK);
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  say("bind", bind_at(fd, port));
+  say("listen", listen(fd, 64));
+  return fd;
+}
+
+static int drain(int from) {
+  int count = 0;
+  for (int fd; (fd = accept(from, NULL, NULL)) >= 0; ++count) close(fd);
+  return count;
+}
+
+static void reuse_port(void) {
+  enum { kConnections = 40 };
+  const int first = sharing(0);
+  const int port = port_of(first);
+  const int second = sharing(port);
+  say("without the option", bind_at(stream(0), port));
+  int clients[kConnections];
+  for (int i = 0; i < kConnections; ++i) {
+    clients[i] = stream(0);
+    if (connect_at(clients[i], port) != 0) say("connect", -1);
+  }
+  wait_poll("first", first, POLLIN);
+  wait_poll("second", second, POLLIN);
+  int by_first = 0, by_second = 0;
+  for (int tries = 0; by_first + by_second < kConnections && tries < 1000; ++tries) {
+    struct pollfd both[2] = {{first, POLLIN, 0}, {second, POLLIN, 0}};
+    poll(both, 2, 10);
+    by_first += drain(first);
+    by_second += drain(second);
+  }
+  say("each has some", by_first > 0 && by_second > 0);
+  say("all", by_first + by_second);
+  close(first);
+  const int late = stream(0);
+  say("the other goes on", connect_at(late, port));
+  wait_poll("second", second, POLLIN);
+  say("accepted", drain(second));
+  close(second);
+  say("nobody", connect_at(stream(0), port));
+}
+
 static void workers(void) {
   enum { kWorkers = 4, kConnections = 40 };
   const int from = listener(64);
@@ -213,6 +259,7 @@ const struct scenario accept_scenarios[] = {
     {"accept-wildcard", wildcard, ONLY_FOUR},
     {"accept-inherited-options", inherited_options},
     {"accept-reset-while-waiting", reset_while_waiting},
+    {"accept-reuse-port", reuse_port},
     {"accept-workers", workers},
     {0},
 };

@@ -117,6 +117,81 @@ static void raise_sigpipe(void) {
   close_connected(all);
 }
 
+/* Writes until nothing more is taken: the peer does not read. */
+static void fill(int fd) {
+  char block[65536];
+  memset(block, 'f', sizeof block);
+  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+  struct pollfd asked = {fd, POLLOUT, 0};
+  do {
+    while (write(fd, block, sizeof block) > 0) {
+    }
+  } while (poll(&asked, 1, 300) > 0);
+}
+
+static long close_and_time(int fd) {
+  struct timeval before, after;
+  gettimeofday(&before, NULL);
+  close(fd);
+  gettimeofday(&after, NULL);
+  return (after.tv_sec - before.tv_sec) * 1000 + (after.tv_usec - before.tv_usec) / 1000;
+}
+
+static void linger_time(void) {
+  const struct linger a_second = {1, 1};
+  struct connected full = connected();
+  setsockopt(full.client, SOL_SOCKET, SO_LINGER, &a_second, sizeof a_second);
+  fill(full.client);
+  const long waited = close_and_time(full.client);
+  say("waits for a peer that does not read", waited >= 900 && waited < 10000);
+  const struct linger long_time = {1, 60};
+  struct connected quick = connected();
+  setsockopt(quick.client, SOL_SOCKET, SO_LINGER, &long_time, sizeof long_time);
+  write(quick.client, "all", 3);
+  say("not longer than it takes", close_and_time(quick.client) < 10000);
+  say_read("arrived", quick.server);
+  struct connected shared = connected();
+  setsockopt(shared.client, SOL_SOCKET, SO_LINGER, &long_time, sizeof long_time);
+  fill(shared.client);
+  const int other = dup(shared.client);
+  say("not while others hold it", close_and_time(shared.client) < 10000);
+  const struct linger never = {0, 0};
+  setsockopt(other, SOL_SOCKET, SO_LINGER, &never, sizeof never);
+  say("not once it is switched off", close_and_time(other) < 10000);
+}
+
+static void queues(void) {
+  struct connected all = connected();
+  int count = -1;
+  say("fresh SIOCOUTQ", ioctl(stream(0), SIOCOUTQ, &count));
+  say("bytes", count);
+  count = -1;
+  say("SIOCOUTQ", ioctl(all.client, SIOCOUTQ, &count));
+  say("bytes", count);
+  say("null", ioctl(all.client, SIOCOUTQ, NULL));
+  fill(all.client);
+  say("full SIOCOUTQ", ioctl(all.client, SIOCOUTQ, &count));
+  say("bytes", count > 10000);
+  say("listener SIOCOUTQ", ioctl(all.listener, SIOCOUTQ, &count));
+  say("listener FIONREAD", ioctl(all.listener, FIONREAD, &count));
+  write(all.server, "12345", 5);
+  wait_poll("readable", all.client, POLLIN);
+  say("SIOCINQ", ioctl(all.client, SIOCINQ, &count));
+  say("bytes", count);
+  int on = 1;
+  say("FIONBIO", ioctl(all.server, FIONBIO, &on));
+  char block[65536];
+  while (count > 0) {
+    struct pollfd asked = {all.server, POLLIN, 0};
+    poll(&asked, 1, 10);
+    while (read(all.server, block, sizeof block) > 0) {
+    }
+    ioctl(all.client, SIOCOUTQ, &count);
+  }
+  say("all acknowledged", count);
+  say("closed fd", ioctl(999, SIOCOUTQ, &count));
+}
+
 enum { kBulk = 4 << 20 };
 
 static unsigned char bulk_byte(size_t at) { return (unsigned char)(at * 7 + (at >> 11)); }
@@ -202,6 +277,8 @@ const struct scenario end_scenarios[] = {
     {"end-peer-closes", peer_closes},
     {"end-peer-closes-with-unread-data", peer_closes_with_unread_data},
     {"end-linger-nothing", linger_nothing},
+    {"end-linger-time", linger_time},
+    {"end-queues", queues},
     {"end-shutdown-errors", shutdown_errors},
     {"end-reading", reading},
     {"end-sigpipe", raise_sigpipe},

@@ -36,6 +36,7 @@ std::vector<Request> all_requests() {
       {{}, Administer{OptionValue(value)}},
       {{}, Ping{OptionValue(as_bytes("ff02::1%zt0")), 5, 1000, 56}},
       {{}, Why{kV6}},
+      {kSocket, AwaitSent{}},
   };
 }
 

@@ -38,6 +38,26 @@ std::string transfer(World& world, const App& from, const App& to, std::string_v
 
 void shut_write(const App& app) { ASSERT_EQ(::shutdown(app.fd.get(), SHUT_WR), 0); }
 
+// close(2) with SO_LINGER: what is waited for, and until when.
+TEST(AwaitSent, IsOverWhenThePeerHasAcknowledgedTheFin) {
+  World world;
+  auto [client, server] = world.pair();
+  EXPECT_FALSE(*world.sockets->await_sent(client.id)) << "it is not closed yet";
+  const std::string bulk(4 << 20, 'x');
+  while (client.write(bulk) > 0) world.settle();  // until the peer's window and our queues are full
+  client.fd.reset();
+  world.settle();
+  auto waiting = world.sockets->await_sent(client.id);
+  ASSERT_TRUE(waiting.has_value() && *waiting);
+  pollfd asked{(*waiting)->get(), POLLIN, 0};
+  EXPECT_EQ(::poll(&asked, 1, 0), 0);
+  while (!server.read().empty()) world.settle();
+  world.pass(Duration{1'000});
+  while (!server.read().empty()) world.settle();
+  EXPECT_EQ(::poll(&asked, 1, 0), 1);
+  EXPECT_FALSE(*world.sockets->await_sent(client.id));
+}
+
 TEST(Stream, CarriesBytesBothWays) {
   World world;
   const auto [client, server] = world.pair();
