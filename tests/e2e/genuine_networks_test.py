@@ -1,0 +1,131 @@
+"""Networks of both makes' controllers with members of both makes (ZEROTIER_ONE): every kind of address,
+several networks at once, networks without a controller, broadcast and multicast."""
+import json
+import unittest
+
+from harness import have, wait_until
+from internet import Internet
+from members import GENUINE, Scene, why_not
+from networks import MixedWorld, at_once, join, seen_by
+
+AD_HOC = "ff1f402710000000"  # TCP ports 8000 to 10000
+
+
+def link_local(mac):
+    """The address that an interface with this MAC makes for itself (notes, vl2 1.3)."""
+    octets = [int(part, 16) for part in mac.split(":")]
+    octets[0] ^= 2
+    words = [octets[0] << 8 | octets[1], octets[2] << 8 | 0xff, 0xfe00 | octets[3], octets[4] << 8 | octets[5]]
+    return "fe80::" + ":".join(f"{word:x}" for word in words)
+
+
+@unittest.skipIf(why_not(), why_not())
+class Networks(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        internet = cls.enterClassContext(Internet())
+        cls.world = MixedWorld(cls.enterClassContext(Scene()), internet)
+        cls.world.bring_up()
+        cls.networks = cls.world.networks(
+            1, routes=[{"target": "SUBNET.0/24", "via": None}, {"target": "fd17:MAKE::/64", "via": None}],
+            ipAssignmentPools=[{"ipRangeStart": "SUBNET.1", "ipRangeEnd": "SUBNET.254"},
+                               {"ipRangeStart": "fd17:MAKE::1", "ipRangeEnd": "fd17:MAKE::ffff:ffff:ffff"}],
+            v4AssignMode={"zt": True}, v6AssignMode={"zt": True, "rfc4193": True, "6plane": True})
+        cls.world.join(*cls.networks)
+        for node in cls.world.members:
+            join(node, AD_HOC)
+        at_once(*(lambda node=node, net=net: net.address(node, "10.0.0.0/8")
+                  for node in cls.world.members for net in cls.networks))
+        cls.world.serve(8080)
+
+    def everybody_fetches(self, prefix_of):
+        """Both directions on both controllers' networks, all at once: two networks in use together."""
+        at_once(*(lambda c=client, s=server, n=net: self.world.must_fetch(c, n.address(s, prefix_of(n)))
+                  for net in self.networks for client, server in self.world.both_ways()))
+
+    def number_of(self, network):
+        return self.networks.index(network) + 1
+
+    def test_tcp_both_ways_over_ipv4_of_a_pool(self):
+        self.everybody_fetches(lambda net: f"10.1.{self.number_of(net)}.0/24")
+
+    def test_tcp_both_ways_over_ipv6_of_a_pool(self):
+        self.everybody_fetches(lambda net: f"fd17:{self.number_of(net)}::/64")
+
+    def test_tcp_both_ways_over_rfc4193(self):
+        def prefix(net):
+            digits = "fd" + net.id + "9993" + "0" * 10
+            return ":".join(digits[i:i + 4] for i in range(0, 32, 4)) + "/88" if len(digits) == 32 else ""
+        self.everybody_fetches(prefix)
+
+    def test_tcp_both_ways_over_6plane(self):
+        self.everybody_fetches(lambda net: "fc00::/8")
+
+    def test_tcp_both_ways_without_a_controller(self):
+        def address(node):
+            def look():
+                return next(iter(seen_by(node, AD_HOC).get("assignedAddresses", [])), None)
+            return wait_until(look, f"{node.name} has an address on {AD_HOC}").split("/")[0]
+        at_once(*(lambda c=client, s=server: self.world.must_fetch(c, address(s))
+                  for client, server in self.world.both_ways()))
+
+    def ping_from_theirs(self, net, *arguments):
+        done = self.world.theirs.run(have("ping"), "-c3", "-i0.3", "-W3", *arguments)
+        return done.stdout.decode()
+
+    def test_our_node_answers_a_ping_to_all_ipv6_nodes(self):
+        def one(net):
+            expected = link_local(net.seen_by(self.world.ours)["mac"])
+            device = net.seen_by(self.world.theirs)["portDeviceName"]
+            wait_until(lambda: expected in self.ping_from_theirs(net, "-6", f"ff02::1%{device}"),
+                       f"{expected} answers a ping to ff02::1 on the network of {net.made_by}")
+        at_once(*(lambda net=net: one(net) for net in self.networks))
+
+    def test_a_broadcast_reaches_our_node(self):
+        """It asks who has an address: the answer comes to whoever asked everybody."""
+        def one(net):
+            device = net.seen_by(self.world.theirs)["portDeviceName"]
+            expected = net.address(self.world.ours, f"10.1.{self.number_of(net)}.0/24")
+            mac = net.seen_by(self.world.ours)["mac"]
+
+            def asked():
+                self.world.theirs.host.run("ip", "neigh", "flush", "dev", device)
+                self.ping_from_theirs(net, expected)
+                known = self.world.theirs.host.run("ip", "neigh", "show", expected, "dev", device)
+                return mac in known.stdout.decode()
+            wait_until(asked, f"{expected} tells its MAC on the network of {net.made_by}")
+        at_once(*(lambda net=net: one(net) for net in self.networks))
+
+    def genuine_cli(self, *arguments):
+        """The genuine zerotier-cli on our service's home."""
+        ours = self.world.ours
+        done = ours.host.run(GENUINE, "-q", f"-D{ours.home}", *arguments, env=self.world.theirs.env())
+        self.assertEqual(done.returncode, 0, done)
+        return done.stdout.decode()
+
+    def test_the_genuine_command_line_tells_of_our_service(self):
+        ours = self.world.ours
+        self.assertRegex(self.genuine_cli("status"), f"^200 info {ours.id} [0-9.]+ ONLINE\n$")
+        peers = self.genuine_cli("peers")
+        for root in (self.world.our_root, self.world.their_root):
+            self.assertRegex(peers, f"(?m)^{root.id} +[0-9.]+ +PLANET .*{root.host.address}/9993$")
+        listed = self.genuine_cli("listnetworks")
+        for net in self.networks:
+            line = next(line for line in listed.splitlines() if f" {net.id} " in line)
+            self.assertRegex(line, "^200 listnetworks .* OK PUBLIC ")
+            for address in net.addresses(ours):
+                self.assertIn(f"{address}/", line)
+        told = json.loads(self.genuine_cli("-j", "listnetworks"))
+        self.assertLessEqual({net.id for net in self.networks}, {net["nwid"] for net in told})
+        self.assertIn("10.1.1.", self.genuine_cli("get", self.networks[0].id, "ip4"))
+
+    def test_the_genuine_command_line_makes_our_service_join_and_leave(self):
+        other = AD_HOC.replace("2710", "2711")
+        self.assertIn("200 join OK", self.genuine_cli("join", other))
+        wait_until(lambda: seen_by(self.world.ours, other).get("status") == "OK", f"{other} is joined")
+        self.assertIn("200 leave OK", self.genuine_cli("leave", other))
+        wait_until(lambda: not seen_by(self.world.ours, other), f"{other} is left")
+
+
+if __name__ == "__main__":
+    unittest.main()
