@@ -21,11 +21,12 @@
 #define LWIP_SUPPORT_CUSTOM_PBUF 1
 #define LWIP_NETIF_TX_SINGLE_PBUF 1
 
-/* What we speak. Datagrams of all kinds are ours, by one raw pcb for each protocol. */
+/* What we speak. No socket of ours takes UDP yet: lwIP says so to whoever sends it (port
+ * unreachable). */
 #define LWIP_IPV4 1
 #define LWIP_IPV6 1
 #define LWIP_TCP 1
-#define LWIP_UDP 0
+#define LWIP_UDP 1
 #define LWIP_RAW 1
 #define LWIP_DNS 0
 #define LWIP_DHCP 0

@@ -57,6 +57,22 @@ TEST_F(Icmp4, PingToTheBroadcastAddressOrAGroupIsNotAnswered) {
   EXPECT_FALSE(partner.seen.empty());
 }
 
+// What whoever sends a datagram to a host without a program for it hears.
+TEST_F(Icmp4, DatagramToAClosedPortIsPortUnreachable) {
+  const Bytes datagram{0x12, 0x34, 0, 53, 0, 8, 0, 0};  // without a checksum
+  partner.send_packet(stack, kOurMac, ip_packet(partner.ip, ip("10.1.0.1"), 17, datagram));
+  turn();
+  const Bytes answer = last_packet();
+  ASSERT_GE(answer.size(), 28U);
+  EXPECT_EQ(answer[20], 3);
+  EXPECT_EQ(answer[21], 3);
+  partner.seen.clear();
+  stack.input(kNet, Partner::kBroadcast, kPartnerMac, Partner::kIp,
+              ip_packet(partner.ip, ip("10.1.0.255"), 17, datagram));
+  turn();
+  EXPECT_TRUE(partner.seen.empty()) << "nobody answers what was for everybody";
+}
+
 // What the listener was told.
 class Ping : public SixWorld {
  protected:
