@@ -64,7 +64,7 @@ class Scene:
         listed = [part for root in roots for part in
                   ("--root", f"{root.home}/identity.public={root.host.address}/{PORT}")]
         subprocess.run([ZTSHIM, "planet", "make", *map(str, listed), "--key", self.folder / "planet.key",
-                        "--out", self.planet], check=True)
+                        "--out", self.planet], check=True, stdout=subprocess.DEVNULL)
 
     def start(self, command, log, env=None, **options):
         program = Program(command, self.folder / f"{log}.log", env, **options)
