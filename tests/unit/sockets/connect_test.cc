@@ -139,6 +139,60 @@ TEST(Connect, SilentPeerTimesOutAfterLinuxPatience) {
   EXPECT_EQ(world.sockets->take_error(client.id), ETIMEDOUT);
 }
 
+TEST(Connect, IcmpErrorIsTheReasonAtOnce) {
+  struct Case {
+    std::uint8_t code;
+    int error;
+  };
+  for (const Case& one : {Case{0, ENETUNREACH}, Case{1, EHOSTUNREACH}, Case{3, ECONNREFUSED},
+                          Case{13, EHOSTUNREACH}}) {
+    World world;
+    world.partner = silent_partner();
+    App client = world.create();
+    ASSERT_EQ(world.connect(client, World::other(80)).kind, kInProgress);
+    world.settle();
+    ASSERT_FALSE(world.partner->seen.empty());
+    world.partner->send_error(*world.stack, World::kMac, world.partner->ip, 3, one.code, 0,
+                              world.partner->seen.back().payload);
+    world.settle();
+    EXPECT_NE(client.poll_bits() & POLLERR, 0);
+    EXPECT_EQ(world.sockets->take_error(client.id), one.error);
+  }
+}
+
+TEST(Connect, IcmpErrorExplainsTheSilenceThatFollows) {
+  World world;
+  world.partner = silent_partner();
+  App client = world.create();
+  const int timeout = 3'000;
+  ASSERT_TRUE(world.sockets
+                  ->set_option(client.id, IPPROTO_TCP, TCP_USER_TIMEOUT,
+                               {reinterpret_cast<const std::uint8_t*>(&timeout), sizeof timeout})
+                  .has_value());
+  ASSERT_EQ(world.connect(client, World::other(80)).kind, kInProgress);
+  world.settle();
+  const stack::Segment syn = world.partner->take_segments().at(0);
+  world.partner->send(*world.stack, World::kMac,
+                      {syn.to,
+                       syn.from,
+                       1,
+                       syn.sequence + 1,
+                       stack::Segment::Syn | stack::Segment::Ack,
+                       9999,
+                       {},
+                       {}});
+  world.settle();
+  client.write("anybody there?");
+  world.settle();
+  world.partner->send_error(*world.stack, World::kMac, world.partner->ip, 3, 1, 0,
+                            world.partner->seen.back().payload);
+  world.pass(Duration{2'000});
+  EXPECT_EQ(client.poll_bits() & POLLERR, 0) << "it may only be for a moment";
+  world.pass(Duration{1'500});
+  EXPECT_NE(client.poll_bits() & POLLERR, 0);
+  EXPECT_EQ(world.sockets->take_error(client.id), EHOSTUNREACH);
+}
+
 TEST(Connect, SynCountAndUserTimeoutShortenThePatience) {
   World world;
   world.partner = silent_partner();
