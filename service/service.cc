@@ -12,6 +12,7 @@
 #include "common/real.h"
 #include "service/host/local_settings.h"
 #include "service/status.h"
+#include "service/worlds.h"
 
 namespace ztshim {
 namespace {
@@ -518,7 +519,8 @@ std::string Service::status_json(rpc::Section section) const {
       break;
     case rpc::Section::Peers:
       for (const auto& peer : node_->vl1().peers(now().time)) {
-        list.push_back(status::peer(peer, now()));
+        const auto& planet = node_->vl1().planet();
+        list.push_back(status::peer(peer, now(), planet && planet->has_root(peer.address)));
       }
       break;
     case rpc::Section::Sockets:
@@ -573,6 +575,7 @@ std::string Service::why(const Endpoint& peer, const sockets::Policy& policy) {
 }
 
 std::string Service::administer(std::string_view request) {
+  if (const auto answer = administer_worlds(*node_, now(), request, out_)) return *answer;
   return administration_.carry_out(*node_, now(), request, out_);
 }
 

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "service/network_bridge.h"
+#include "service/vl1/constants.h"
 
 namespace ztshim::status {
 namespace {
@@ -136,15 +137,15 @@ Json network_without_service(NetworkId id, const vl2::LocalSettings& settings) {
   return json;
 }
 
-Json peer(const vl1::PeerInfo& info, Now now) {
+Json peer(const vl1::PeerInfo& info, Now now, bool is_planets_root) {
   Json paths = Json::array();
   for (const vl1::PathInfo& path : info.paths) {
     paths.push_back({{"address", path.remote.protocol_text()},
                      {"lastSend", wall_of(path.last_send, now)},
                      {"lastReceive", wall_of(path.last_receive, now)},
                      {"trustedPathId", 0},
-                     {"active", true},
-                     {"expired", false},
+                     {"active", now.time - path.last_receive < vl1::kPathExpiry},
+                     {"expired", now.time - path.last_receive >= vl1::kPathExpiry},
                      {"preferred", path.preferred},
                      {"latency", path.latency_ms},
                      {"localSocket", path.socket}});
@@ -157,7 +158,9 @@ Json peer(const vl1::PeerInfo& info, Now now) {
            fmt::format("{}.{}.{}", info.version_major, info.version_minor, info.version_revision)},
           {"protocol", info.protocol},
           {"latency", info.latency_ms},
-          {"role", info.is_root ? "PLANET" : "LEAF"},
+          {"role", !info.is_root     ? "LEAF"
+                   : is_planets_root ? "PLANET"
+                                     : "MOON"},
           {"isBonded", false},
           {"tunneled", false},
           {"paths", std::move(paths)}};
@@ -166,10 +169,14 @@ Json peer(const vl1::PeerInfo& info, Now now) {
 Json physical(const host::Physical& physical) {
   const host::UdpPorts& ports = physical.ports();
   const host::UdpPorts::Counters counters = ports.counters();
-  return {{"datagramsIn", counters.datagrams_in},     {"datagramsOut", counters.datagrams_out},
-          {"receiveCalls", counters.receive_calls},   {"sendCalls", counters.send_calls},
-          {"droppedFull", counters.dropped_full},     {"droppedError", counters.dropped_error},
-          {"droppedSocket", counters.dropped_socket}, {"receiveBuffer", ports.receive_buffer()},
+  return {{"datagramsIn", counters.datagrams_in},
+          {"datagramsOut", counters.datagrams_out},
+          {"receiveCalls", counters.receive_calls},
+          {"sendCalls", counters.send_calls},
+          {"droppedFull", counters.dropped_full},
+          {"droppedError", counters.dropped_error},
+          {"droppedSocket", counters.dropped_socket},
+          {"receiveBuffer", ports.receive_buffer()},
           {"segmentation", ports.uses_segmentation()},
           {"primaryPort", physical.chosen_ports().primary},
           {"secondaryPort", physical.chosen_ports().secondary},

@@ -26,7 +26,8 @@ Json network(const vl2::NetworkInfo& info, const vl2::LocalSettings& settings);
 // What became of frames and credentials, by reason.
 Json frame_counters(const vl2::Counters& counters);
 Json network_without_service(NetworkId id, const vl2::LocalSettings& settings);
-Json peer(const vl1::PeerInfo& info, Now now);
+// A root is the planet's or a moon's.
+Json peer(const vl1::PeerInfo& info, Now now, bool is_planets_root);
 Json physical(const host::Physical& physical);
 Json socket(const sockets::SocketInfo& info);
 Json node(Node& node, Now now, const Surroundings& around, Json networks);

@@ -11,7 +11,10 @@
 namespace ztshim::cli {
 
 int fail(std::string_view sentence, int code) {
-  fmt::print(stderr, "ztshim: {}\n", sentence);
+  // Sentences that the library prints as well name the program already.
+  constexpr std::string_view kName = "ztshim: ";
+  if (sentence.starts_with(kName)) sentence.remove_prefix(kName.size());
+  fmt::print(stderr, "{}{}\n", kName, sentence);
   return code;
 }
 

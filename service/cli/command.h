@@ -49,6 +49,7 @@ void add_lab(CLI::App& app, Action& chosen);
 void add_root(CLI::App& app, Action& chosen);
 void add_controller(CLI::App& app, Action& chosen);
 void add_planet(CLI::App& app, Action& chosen);
+void add_moon(CLI::App& app, Action& chosen);
 void add_identity(CLI::App& app, Action& chosen);
 void add_join(CLI::App& app, Action& chosen);
 void add_leave(CLI::App& app, Action& chosen);

@@ -32,9 +32,9 @@ int run_command(int count, char** arguments) {
   own.erase(dashes, own.end());
   app.set_version_flag("--version", "ztshim " ZTSHIM_VERSION);
   Action chosen;
-  for (const auto add : {add_service, add_lab, add_root, add_controller, add_planet, add_identity,
-                         add_join, add_leave, add_networks, add_peers, add_status, add_sockets,
-                         add_member, add_ping, add_why}) {
+  for (const auto add : {add_service, add_lab, add_root, add_controller, add_planet, add_moon,
+                         add_identity, add_join, add_leave, add_networks, add_peers, add_status,
+                         add_sockets, add_member, add_ping, add_why}) {
     add(app, chosen);
   }
   add_run(app, chosen, words);

@@ -85,10 +85,18 @@ World make_planet(std::vector<WorldRoot> roots, const Identity& signer, RandomSo
   return World::make(WorldType::Planet, id, wall_now(), std::move(roots), signer);
 }
 
+bool names_signer(const World& present, const Identity& signer) {
+  const auto key = signer.public_key();
+  return std::equal(key.begin(), key.end(), present.next_signer.begin(), present.next_signer.end());
+}
+
+World make_moon(std::uint64_t id, std::vector<WorldRoot> roots, const Identity& signer) {
+  return World::make(WorldType::Moon, id, wall_now(), std::move(roots), signer);
+}
+
 Result<World, std::string> revise(const World& present, std::vector<WorldRoot> roots,
                                   const Identity& signer) {
-  const auto key = signer.public_key();
-  if (!std::equal(key.begin(), key.end(), present.next_signer.begin(), present.next_signer.end())) {
+  if (!names_signer(present, signer)) {
     return failure(std::string("that key may not sign this world: it names another one"));
   }
   return World::make(present.type, present.id, std::max(wall_now(), present.timestamp + 1),

@@ -19,6 +19,9 @@ Result<Identity, std::string> load_signer(const std::string& path);
 
 // A new planet with a random ID that no public world has.
 World make_planet(std::vector<WorldRoot> roots, const Identity& signer, RandomSource& random);
+// May `signer` sign the revision after `present`?
+bool names_signer(const World& present, const Identity& signer);
+World make_moon(std::uint64_t id, std::vector<WorldRoot> roots, const Identity& signer);
 // The next revision of `present` with these roots; an error when `signer` is not whom it names.
 Result<World, std::string> revise(const World& present, std::vector<WorldRoot> roots,
                                   const Identity& signer);
