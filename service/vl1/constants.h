@@ -94,6 +94,9 @@ inline constexpr unsigned kRelayMaxHops = 3;
 inline constexpr Duration kIntroduce{30'000};  // per pair
 // Pairs remembered (ours). A forgotten pair is introduced once more than needed.
 inline constexpr std::size_t kIntroductions = 4096;
+// As many as this for each peer we know, so that a root with many pairs does not introduce them
+// with every packet.
+inline constexpr std::size_t kIntroductionsPerPeer = 4;
 
 // ---- gates. Protocol.
 inline constexpr Duration kEchoGate{166};

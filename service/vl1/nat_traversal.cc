@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <map>
 
 #include "service/wire/address_codec.h"
@@ -127,6 +128,7 @@ void NatTraversal::introduce(Now now, Peer& a, Peer& b, Outbox& out) {
     return mixed(peer.address().number() ^ mixed(path.key.hash()));
   };
   const std::uint64_t pair = core_.salted(one(a, *paths->first) ^ one(b, *paths->second));
+  introductions_.make_room(std::bit_ceil(kIntroductionsPerPeer * core_.topology.size()));
   if (!introductions_.enter(pair, now.time, kIntroduce)) return;
   const auto& [to_a, to_b] = *paths;
   const bool a_first = core_.random.below(2) == 0;

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kPayload = 64;
 constexpr std::size_t kPrepared = 1 << 15;  // packets of as many peers, in random order
+constexpr std::size_t kFew = 8;             // peers that have something to say
 
 struct Measured {
   explicit Measured(std::size_t peers) {
@@ -28,11 +29,13 @@ struct Measured {
       frames.push_back(crowd->frame(n, payload));
       relayed.push_back(crowd->frame_for(n, n ^ 1, payload));
     }
+    for (std::size_t i = 0; i < kFew; ++i) few.push_back(crowd->frame(i % peers, payload));
   }
   std::unique_ptr<Crowd> crowd;
   double bytes_per_peer = 0;
   std::vector<std::size_t> senders;
   std::vector<Bytes> frames, relayed;
+  std::vector<Bytes> few;
 };
 
 // Made once per number of peers: introducing a hundred thousand takes a while.
@@ -58,6 +61,31 @@ void receive(benchmark::State& state) {
   }
   if (crowd.node().counters().packets_opened - opened != i) state.SkipWithError("not opened");
   state.counters["bytes_per_peer"] = measured.bytes_per_peer;
+}
+
+// The same where few of the known peers speak, and what belongs to them stays in the cache.
+void receive_from_few(benchmark::State& state) {
+  Measured& measured = with_peers(state.range(0));
+  Crowd& crowd = *measured.crowd;
+  Bytes datagram;
+  std::size_t i = 0;
+  for (auto step : state) {
+    const std::size_t n = i++ % kFew;
+    datagram.assign(measured.few[n].begin(), measured.few[n].end());
+    crowd.out().clear();
+    crowd.node().on_datagram(crowd.now(), crowd.arrival(n), datagram, crowd.out());
+  }
+}
+
+void send_to_few(benchmark::State& state) {
+  Crowd& crowd = *with_peers(state.range(0)).crowd;
+  const Bytes payload(kPayload, 0x5a);
+  std::size_t i = 0;
+  for (auto step : state) {
+    crowd.out().clear();
+    crowd.node().send(crowd.now(), crowd.address(i++ % kFew), Verb::Frame, {}, payload, {},
+                      crowd.out());
+  }
 }
 
 void send(benchmark::State& state) {
@@ -117,6 +145,8 @@ void deadline(benchmark::State& state) {
 #define ZTSHIM_PEERS ->Arg(10)->Arg(100)->Arg(1'000)->Arg(10'000)->Arg(100'000)
 BENCHMARK(receive) ZTSHIM_PEERS;
 BENCHMARK(send) ZTSHIM_PEERS;
+BENCHMARK(receive_from_few) ZTSHIM_PEERS;
+BENCHMARK(send_to_few) ZTSHIM_PEERS;
 BENCHMARK(relay) ZTSHIM_PEERS;
 BENCHMARK(nothing_due) ZTSHIM_PEERS;
 BENCHMARK(deadline) ZTSHIM_PEERS->UseManualTime()->Iterations(1);

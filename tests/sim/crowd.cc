@@ -51,7 +51,14 @@ Crowd::Crowd(std::size_t peers)
   node_ = std::make_unique<vl1::Vl1>(std::move(config), node_random_, *upper_);
   node_->set_sockets(now_, {{1, {address_of(0)}}}, out_);
   node_->start(now_, out_);
-  for (std::size_t n = 0; n < size_; ++n) meet(n);
+  // One after the other within KEEPALIVE_IDLE, so that their deadlines do not all come at once.
+  const Time begin = now_.time;
+  constexpr std::size_t kSpread = 14'000;
+  for (std::size_t n = 0; n < size_; ++n) {
+    now_.time = begin + Duration(static_cast<std::int64_t>(n * kSpread / size_));
+    meet(n);
+  }
+  now_.wall_ms += (now_.time - begin).count();
   out_.clear();
 }
 

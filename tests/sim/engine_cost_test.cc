@@ -51,6 +51,25 @@ TEST(EngineCost, per_peer_is_the_same_for_ten_and_for_three_thousand) {
   }
 }
 
+// A root that relays for many pairs at once tells each of them once per 30 s (INTRODUCE).
+TEST(EngineCost, of_relaying_for_thousands_of_pairs_is_the_relaying) {
+  constexpr std::size_t kPeers = 10'000;
+  constexpr int kRounds = 5;
+  Crowd crowd(kPeers);
+  std::size_t datagrams = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    for (std::size_t n = 0; n < kPeers; n += 2) {
+      Bytes packet = crowd.frame_for(n, n + 1, as_bytes("for my neighbour"));
+      crowd.out().clear();
+      crowd.node().on_datagram(crowd.now(), crowd.arrival(n), packet, crowd.out());
+      datagrams += crowd.out().datagrams().size();
+    }
+  }
+  constexpr std::size_t kPairs = kPeers / 2;
+  EXPECT_GE(datagrams, kPairs * (kRounds + 2));
+  EXPECT_LE(datagrams, kPairs * (kRounds + 2) + kPairs / 20);
+}
+
 // A peer record, its keys and path, and its places in tables: a hundred thousand fit into 200 MB.
 TEST(EngineCost, a_known_peer_takes_less_than_two_kilobytes) {
   const std::size_t before = memory_in_use();
