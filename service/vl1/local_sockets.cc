@@ -14,6 +14,10 @@ bool has(const std::vector<BoundSocket>& sockets, LocalSocket socket) {
 }  // namespace
 
 LocalSockets::Change LocalSockets::set(std::vector<BoundSocket> sockets) {
+  // In an order of our own: that in which the kernel lists them means nothing.
+  std::sort(sockets.begin(), sockets.end(),
+            [](const BoundSocket& a, const BoundSocket& b) { return a.socket < b.socket; });
+  for (BoundSocket& socket : sockets) std::sort(socket.addresses.begin(), socket.addresses.end());
   Change change;
   change.moved = sockets != sockets_;
   const std::vector<BoundSocket> before = std::exchange(sockets_, std::move(sockets));
@@ -27,6 +31,7 @@ LocalSockets::Change LocalSockets::set(std::vector<BoundSocket> sockets) {
 }
 
 bool LocalSockets::set_external(std::vector<Endpoint> mapped) {
+  std::sort(mapped.begin(), mapped.end());
   if (mapped == external_) return false;
   external_ = std::move(mapped);
   return true;

@@ -214,9 +214,6 @@ Time Vl1::next_deadline() const { return engine_->next_deadline(); }
 void Vl1::set_sockets(Now now, std::vector<BoundSocket> sockets, Outbox& out) {
   engine_->set_sockets(now, std::move(sockets), out);
 }
-void Vl1::set_local_endpoints(Now now, std::vector<Endpoint> endpoints, Outbox& out) {
-  engine_->set_sockets(now, {{kAnySocket, std::move(endpoints)}}, out);
-}
 void Vl1::set_external_endpoints(Now, std::vector<Endpoint> mapped, Outbox&) {
   engine_->set_external_endpoints(std::move(mapped));
 }

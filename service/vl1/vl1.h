@@ -120,10 +120,8 @@ class Vl1 {
   Time next_deadline() const;
   // The sockets now bound, all of them, whenever they or the addresses behind them have changed.
   // Paths over sockets that are missing go at once, peers are greeted from what is there, and the
-  // roots learn of it.
+  // roots learn of it. kAnySocket: where nobody tells sockets apart.
   void set_sockets(Now now, std::vector<BoundSocket> sockets, Outbox& out);
-  // The same where nobody tells sockets apart: their addresses alone.
-  void set_local_endpoints(Now now, std::vector<Endpoint> endpoints, Outbox& out);
   // What a port mapper has opened for us outside; takes the place of an earlier list.
   void set_external_endpoints(Now now, std::vector<Endpoint> mapped, Outbox& out);
   // local.conf was read again.

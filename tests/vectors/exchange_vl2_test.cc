@@ -33,7 +33,7 @@ class WholeNode final : public sim::Participant {
   WholeNode(Environment environment, std::vector<Endpoint> sockets, std::uint64_t seed)
       : random_(seed), node_(std::move(environment), random_), sockets_(std::move(sockets)) {}
   void start(Now now, Outbox& out) override {
-    node_.vl1().set_local_endpoints(now, sockets_, out);
+    node_.vl1().set_sockets(now, {{kAnySocket, sockets_}}, out);
     node_.start(now, out);
   }
   void on_datagram(Now now, const Arrival& arrival, MutableBytes datagram, Outbox& out) override {

@@ -52,7 +52,7 @@ class OverlayNode::Runner final : public sim::Participant {
       : owner_(owner), random_(seed), node_(std::move(environment), random_) {}
 
   void start(Now now, Outbox& out) override {
-    node_.vl1().set_local_endpoints(now, owner_.host_.sockets, out);
+    node_.vl1().set_sockets(now, {{kAnySocket, owner_.host_.sockets}}, out);
     node_.start(now, out);
   }
   void on_datagram(Now now, const Arrival& arrival, MutableBytes datagram, Outbox& out) override {

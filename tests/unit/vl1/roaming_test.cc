@@ -57,6 +57,21 @@ TEST_F(RoamingTest, the_same_sockets_told_again_change_nothing) {
   EXPECT_THAT(datagrams(), IsEmpty());
 }
 
+// The kernel lists interfaces in the order it likes.
+TEST_F(RoamingTest, the_same_addresses_in_another_order_change_nothing) {
+  node->set_sockets(now, {{1, {at("9.5.0.1/1"), at("9.5.0.2/1")}}, {2, {at("9.5.0.3/2")}}}, out);
+  node->set_external_endpoints(now, {at("9.9.9.9/1"), at("9.9.9.8/1")}, out);
+  make_bob_a_friend();
+  receive(bob, bob.packet(Verb::Nop, {}));
+  pass(Duration{2000});
+  out.clear();
+  node->set_sockets(now, {{2, {at("9.5.0.3/2")}}, {1, {at("9.5.0.2/1"), at("9.5.0.1/1")}}}, out);
+  node->set_external_endpoints(now, {at("9.9.9.8/1"), at("9.9.9.9/1")}, out);
+  EXPECT_THAT(datagrams(), IsEmpty());
+  receive(bob, bob.packet(Verb::Nop, {}));
+  EXPECT_THAT(pushed_to(bob), IsEmpty());
+}
+
 TEST_F(RoamingTest, another_address_behind_the_same_socket_is_shown_to_everybody_who_matters) {
   make_bob_a_friend();
   node->set_sockets(now, {{1, {at("9.7.0.1/9993")}}}, out);
@@ -66,6 +81,28 @@ TEST_F(RoamingTest, another_address_behind_the_same_socket_is_shown_to_everybody
   out.clear();
   receive(bob, bob.packet(Verb::Nop, {}));
   EXPECT_THAT(pushed_to(bob), ElementsAre(at("9.7.0.1/9993")));
+}
+
+// Datagrams of the TCP fallback come on no particular socket, and the answers leave by all ways.
+TEST_F(RoamingTest, what_comes_on_no_particular_socket_is_a_path_that_stays_when_sockets_go) {
+  receive(bob, bob.packet(Verb::Nop, {}), kAnySocket);
+  const auto sent = datagrams();
+  out.clear();
+  for (const Bytes& hello : sent) {
+    OkHello ok;
+    ok.protocol = 12;
+    Bytes body;
+    Writer writer(body);
+    ok.write(writer);
+    receive(bob, bob.ok(Verb::Hello, packet_id_of(hello), body), kAnySocket);
+  }
+  ASSERT_THAT(paths_to(bob), ElementsAre("0>" + bob.place.protocol_text()));
+  node->set_sockets(now, {}, out);
+  EXPECT_THAT(paths_to(root), IsEmpty());
+  EXPECT_THAT(paths_to(bob), ElementsAre("0>" + bob.place.protocol_text()));
+  out.clear();
+  node->send(now, bob.identity.address(), Verb::Frame, as_bytes("x"), {}, {}, out);
+  EXPECT_THAT(sent_to(bob), ElementsAre("0>" + bob.place.protocol_text() + " FRAME"));
 }
 
 TEST_F(RoamingTest, a_mapped_port_is_offered_too) {
