@@ -1,6 +1,4 @@
 // captures/: every packet recorded between running nodes is opened, parsed and written again.
-#include <filesystem>
-
 #include "service/wire/compression.h"
 #include "service/wire/fragment.h"
 #include "service/wire/messages/error.h"
@@ -18,7 +16,7 @@
 #include "service/wire/messages/rendezvous.h"
 #include "service/wire/messages/user_message.h"
 #include "service/wire/messages/whois.h"
-#include "tests/vectors/wire_case.h"
+#include "tests/vectors/recording.h"
 
 namespace ztshim::vectors {
 namespace {
@@ -30,19 +28,13 @@ struct Recorded {
   friend void PrintTo(const Recorded& r, std::ostream* out) { *out << r.name; }
 };
 
-// The recordings in the chosen folder of vectors, or our own when it has none.
 std::vector<Recorded> recordings() {
-  std::filesystem::path path = folder() + "/captures";
-  if (!std::filesystem::is_directory(path)) path = ZTSHIM_VECTORS_FOLDER "/captures";
   std::vector<Recorded> all;
-  for (const auto& entry : std::filesystem::directory_iterator(path)) {
-    if (entry.path().extension() != ".json") continue;
-    std::ifstream in(entry.path());
-    const Json capture = Json::parse(in);
+  for (const auto& [file, capture] : recording_files()) {
     for (const Json& packet : capture.at("packets")) {
       if (!packet.contains("clear")) continue;  // not a packet: the datagram before a first contact
-      all.push_back({test_name(entry.path().stem().string() + '_' + packet.at("number").dump()),
-                     packet, capture.at("agreed_keys")});
+      all.push_back(
+          {test_name(file + '_' + packet.at("number").dump()), packet, capture.at("agreed_keys")});
     }
   }
   return all;
