@@ -25,6 +25,18 @@ std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+Json apply_settings(const Json& request, const Administration::ChangeSettings& change_settings) {
+  const auto network = NetworkId::parse(text_of(request, "network"));
+  if (!network || !request["settings"].is_array()) return refusal("not a request");
+  std::vector<std::string> assignments;
+  for (const Json& assignment : request["settings"]) {
+    if (!assignment.is_string()) return refusal("not a request");
+    assignments.push_back(assignment.get<std::string>());
+  }
+  const auto changed = change_settings(*network, assignments);
+  return changed ? Json::object() : refusal(changed.error());
+}
+
 }  // namespace
 
 Json Administration::take_part(const Json& request) {
@@ -58,10 +70,12 @@ std::string Administration::serve(Node& node, Now now, const Json& request, Outb
                      response.body.empty() ? "null" : response.body);
 }
 
-std::string Administration::carry_out(Node& node, Now now, std::string_view request, Outbox& out) {
+std::string Administration::carry_out(Node& node, Now now, std::string_view request,
+                                      const ChangeSettings& change_settings, Outbox& out) {
   try {
     const Json parsed = Json::parse(request.begin(), request.end(), nullptr, false);
     if (!parsed.is_object()) return dump(refusal("not a request"));
+    if (parsed.contains("settings")) return dump(apply_settings(parsed, change_settings));
     if (node.controller() == nullptr) {
       return dump(refusal("this node is no controller: start it with `ztshim controller`"));
     }

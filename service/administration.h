@@ -9,13 +9,19 @@
 //   {"part": "hexadecimal digits", "of": "number"} -> {}
 //   {…, "bodyOf": "number"}
 //
+// And of any service, what a user admits from a joined network's controller (vl2 10.4):
+//
+//   {"settings": ["allowDNS=1", …], "network": id} -> {}
+//
 // {"error": sentence} instead when it cannot be done.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "service/node/node.h"
 
@@ -23,7 +29,10 @@ namespace ztshim {
 
 class Administration {
  public:
-  std::string carry_out(Node& node, Now now, std::string_view request, Outbox& out);
+  using ChangeSettings = std::function<Result<void, std::string>(
+      NetworkId network, const std::vector<std::string>& assignments)>;
+  std::string carry_out(Node& node, Now now, std::string_view request,
+                        const ChangeSettings& change_settings, Outbox& out);
 
  private:
   nlohmann::json take_part(const nlohmann::json& request);

@@ -8,6 +8,7 @@
 
 #include "common/log.h"
 #include "common/service_entry.h"
+#include "service/hosted.h"
 #include "service/service.h"
 
 namespace ztshim {
@@ -81,6 +82,8 @@ ServiceStart start_service(const Config& config) noexcept {
 }
 
 bool is_hosting_service() noexcept { return hosted != nullptr; }
+
+Service* hosted_service() noexcept { return hosted == nullptr ? nullptr : hosted->service.get(); }
 
 bool drain_service(Duration patience) noexcept {
   if (hosted == nullptr) return true;

@@ -576,7 +576,17 @@ std::string Service::why(const Endpoint& peer, const sockets::Policy& policy) {
 
 std::string Service::administer(std::string_view request) {
   if (const auto answer = administer_worlds(*node_, now(), request, out_)) return *answer;
-  return administration_.carry_out(*node_, now(), request, out_);
+  const auto change = [this](NetworkId network, const std::vector<std::string>& assignments) {
+    std::string unknown;
+    auto changed = change_settings(network, [&](vl2::LocalSettings& settings) {
+      for (const std::string& assignment : assignments) {
+        if (!host::apply_local_setting(settings, assignment)) unknown = assignment;
+      }
+    });
+    if (unknown.empty()) return changed;
+    return Result<void, std::string>(failure(fmt::format("unknown setting \"{}\"", unknown)));
+  };
+  return administration_.carry_out(*node_, now(), request, change, out_);
 }
 
 }  // namespace ztshim

@@ -42,10 +42,11 @@ int control(Options options) {
     network = ensure_network(*node.controller(), now, options.network, kDefaultPool, out);
   });
   if (!network) return fail(network.error());
+  auto api = options.bind.start_api(**service);
   fmt::print("ready network={} controller={}\n", network->text(),
              (*service)->node().vl1().address().text());
   std::fflush(stdout);
-  return run_in_foreground(**service, options.bind.without_api);
+  return run_in_foreground(**service, std::move(api));
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <atomic>
 
-#include "service/cli/local_api.h"
 #include "service/cli/world_file.h"
 #include "service/host/interfaces.h"
 
@@ -44,7 +43,11 @@ Result<std::vector<Endpoint>, std::string> BindOptions::parse() const {
   return endpoints;
 }
 
-int run_in_foreground(Service& service, bool without_api) {
+std::unique_ptr<LocalApi> BindOptions::start_api(Service& service) const {
+  return without_api ? nullptr : LocalApi::start(service);
+}
+
+int run_in_foreground(Service& service, std::unique_ptr<LocalApi> api) {
   running = &service;
   struct sigaction action {};
   action.sa_handler = on_signal;
@@ -53,7 +56,6 @@ int run_in_foreground(Service& service, bool without_api) {
   sigaction(SIGTERM, &action, nullptr);
   // A reader of our output that has gone is no reason to end.
   signal(SIGPIPE, SIG_IGN);
-  auto api = without_api ? nullptr : LocalApi::start(service);
   const auto ended = service.run();
   api.reset();
   running = nullptr;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "service/cli/command.h"
+#include "service/cli/local_api.h"
 #include "service/service.h"
 
 namespace ztshim::cli {
@@ -14,14 +15,16 @@ namespace ztshim::cli {
 struct BindOptions {
   std::vector<std::string> texts;
   bool without_api = false;
+  // Null with --no-api.
+  std::unique_ptr<LocalApi> start_api(Service& service) const;
   void add(CLI::App& command, const char* help);
   // ADDR, ADDR:PORT or [ADDR]:PORT; port 0 where none is given.
   Result<std::vector<Endpoint>, std::string> parse() const;
 };
 
-// Turns the service until SIGINT or SIGTERM, with its local API unless told otherwise; the exit
-// code.
-int run_in_foreground(Service& service, bool without_api);
+// Turns the service until SIGINT or SIGTERM, then ends its local API (which may be null); the exit
+// code. The API is started before anything is announced: whoever reads "ready" may use it.
+int run_in_foreground(Service& service, std::unique_ptr<LocalApi> api);
 
 // A planet in which this node is a root: the home's, revised when its endpoints have changed, or a
 // new one signed with the home's planet.key. For ServiceOptions::make_planet.

@@ -1,14 +1,40 @@
-// ztshim join: membership for good, on the running service or in the files of an idle home.
+// ztshim join: membership for good, and what is admitted from the network's controller, on the
+// running service or in the files of an idle home.
 #include <fmt/core.h>
 
 #include "service/cli/client.h"
 #include "service/cli/command.h"
+#include "service/host/local_settings.h"
 #include "service/host/state_store.h"
 
 namespace ztshim::cli {
 namespace {
 
-int join(HomeOptions options, const std::string& text) {
+// The settings of a joined network in the files.
+Result<void, std::string> save_settings(const host::StateStore& store, NetworkId id,
+                                        const std::vector<std::string>& assignments) {
+  if (assignments.empty()) return {};
+  for (auto& network : store.load_networks()) {
+    if (network.id != id) continue;
+    for (const std::string& assignment : assignments) {
+      host::apply_local_setting(network.settings, assignment);
+    }
+    return store.save_settings(id, network.settings);
+  }
+  return {};
+}
+
+int join(HomeOptions options, const std::string& text,
+         const std::vector<std::string>& assignments) {
+  for (const std::string& assignment : assignments) {
+    vl2::LocalSettings probe;
+    if (!host::apply_local_setting(probe, assignment)) {
+      return fail(fmt::format("\"{}\" is no setting: allowManaged, allowGlobal, allowDefault and "
+                              "allowDNS are, with =1 or =0",
+                              assignment),
+                  kWrongUsage);
+    }
+  }
   const auto network = NetworkId::parse(text);
   if (!network || !*network) {
     return fail(fmt::format("\"{}\" is no network: sixteen hexadecimal digits are", text),
@@ -21,12 +47,17 @@ int join(HomeOptions options, const std::string& text) {
   if (*client) {
     if (const auto joined = (*client)->join(network->number()); !joined)
       return fail(joined.error());
-    return kDone;
+    if (assignments.empty()) return kDone;
+    const auto changed =
+        (*client)->administer({{"network", network->text()}, {"settings", assignments}});
+    return changed ? kDone : fail(changed.error());
   }
   auto files = host::HomeFiles::open(options.home);
   if (!files) return fail(files.error());
-  if (const auto added = host::StateStore(std::move(*files)).add_network(*network); !added) {
-    return fail(added.error());
+  const host::StateStore store(std::move(*files));
+  if (const auto added = store.add_network(*network); !added) return fail(added.error());
+  if (const auto saved = save_settings(store, *network, assignments); !saved) {
+    return fail(saved.error());
   }
   return kDone;
 }
@@ -34,13 +65,20 @@ int join(HomeOptions options, const std::string& text) {
 }  // namespace
 
 void add_join(CLI::App& app, Action& chosen) {
-  auto* const command = app.add_subcommand("join", "Join a network for good");
+  auto* const command =
+      app.add_subcommand("join", "Join a network for good, or change what it may do");
   const auto options = std::make_shared<HomeOptions>();
   const auto network = std::make_shared<std::string>();
+  const auto settings = std::make_shared<std::vector<std::string>>();
   options->add_home(*command);
   command->add_option("network", *network, "Network ID")->required()->type_name("NETWORK");
-  command->callback([options, network, &chosen] {
-    chosen = [options, network] { return join(*options, *network); };
+  command
+      ->add_option("setting", *settings,
+                   "What its controller may do: allowManaged, allowGlobal, allowDefault, allowDNS; "
+                   "for a joined network, changes them")
+      ->type_name("KEY=1|0");
+  command->callback([options, network, settings, &chosen] {
+    chosen = [options, network, settings] { return join(*options, *network, *settings); };
   });
 }
 

@@ -78,9 +78,10 @@ int lab(Options options) {
   });
   if (!network) return fail(network.error());
   if (const auto written = write_env(*files, *network); !written) return fail(written.error());
+  auto api = options.bind.start_api(**service);
   fmt::print("ready network={} planet={}\n", network->text(), files->path_of("planet"));
   std::fflush(stdout);
-  return run_in_foreground(**service, options.bind.without_api);
+  return run_in_foreground(**service, std::move(api));
 }
 
 }  // namespace

@@ -125,11 +125,12 @@ std::unique_ptr<LocalApi> LocalApi::start(Service& service) {
   if (!metrics_token) return give_up(metrics_token.error());
   api::Access access{std::move(*token), std::move(*metrics_token),
                      management_in(parts->backend.local_conf())};
-  const auto bound = service.endpoints();
-  if (bound.empty()) return give_up("the service has no port");
+  // From the home, where clients look as well: the loop may be running already, in its own thread.
+  const std::uint16_t port = service.store().load_port();
+  if (port == 0) return give_up("the service has no port");
   const bool is_for_others = !access.management.empty();
-  auto server = api::Server::start(endpoints_for(bound.front().port, is_for_others),
-                                   std::move(access), parts->backend);
+  auto server =
+      api::Server::start(endpoints_for(port, is_for_others), std::move(access), parts->backend);
   if (!server) return give_up(server.error());
   parts->server = std::move(*server);
   std::unique_ptr<LocalApi> api(new LocalApi);

@@ -14,7 +14,7 @@ class LocalApi {
   // local.conf names clients from elsewhere (settings.allowManagementFrom). A service without its
   // API still does its work: the reason is one line on the log and null is returned.
   static std::unique_ptr<LocalApi> start(Service& service);
-  // Before the service is destroyed.
+  // Before the service is destroyed. Its loop need not run any more.
   ~LocalApi();
 
  private:

@@ -42,10 +42,11 @@ int root(Options options) {
   };
   auto service = Service::start(std::move(wanted));
   if (!service) return fail(service.error().reason);
+  auto api = options.bind.start_api(**service);
   fmt::print("ready root={} planet={}/planet\n", (*service)->node().vl1().address().text(),
              options.home);
   std::fflush(stdout);
-  return run_in_foreground(**service, options.bind.without_api);
+  return run_in_foreground(**service, std::move(api));
 }
 
 }  // namespace

@@ -22,6 +22,8 @@
 #include "common/config.h"
 #include "common/service_entry.h"
 #include "service/cli/command.h"
+#include "service/cli/local_api.h"
+#include "service/hosted.h"
 
 namespace ztshim::cli {
 namespace {
@@ -202,7 +204,10 @@ int run_program(const Config& config, const std::vector<std::string>& words) {
     return fail(fmt::format("{}: {}", words.front(), std::strerror(error)),
                 error == ENOENT ? kNotFound : kNotExecutable);
   }
+  // After the program's start, which inherits no descriptors of ours.
+  auto api = hosted_service() == nullptr ? nullptr : LocalApi::start(*hosted_service());
   const int code = wait_for(*program, waited);
+  api.reset();
   drain_service(kDrainPatience);
   stop_service();
   return code;

@@ -30,7 +30,8 @@ int serve(Options options) {
   wanted.networks = config->networks;
   auto service = Service::start(std::move(wanted));
   if (!service) return fail(service.error().reason);
-  return run_in_foreground(**service, options.bind.without_api);
+  auto api = options.bind.start_api(**service);
+  return run_in_foreground(**service, std::move(api));
 }
 
 }  // namespace

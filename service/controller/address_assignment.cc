@@ -127,12 +127,21 @@ Assignment assign_addresses(const NetworkDefinition& network, NetworkId id, Addr
   }
   if (definition.no_auto_assign) return result;
   const auto take = [&](const std::optional<IpPrefix>& picked) {
-    if (!picked) return;
+    if (!picked) return false;
     issue(*picked);
     result.picked.push_back(picked->ip);
+    return true;
   };
-  if (network.assign_v6 && !has_v6) take(pick_v6(network, member, is_taken, random));
-  if (network.assign_v4 && !has_v4) take(pick_v4(network, member, is_taken));
+  const auto has_pool = [&network](IpFamily family) {
+    return std::any_of(network.pools.begin(), network.pools.end(),
+                       [family](const auto& pool) { return pool.first.family() == family; });
+  };
+  if (network.assign_v6 && !has_v6 && has_pool(IpFamily::V6)) {
+    result.is_short_of_v6 = !take(pick_v6(network, member, is_taken, random));
+  }
+  if (network.assign_v4 && !has_v4 && has_pool(IpFamily::V4)) {
+    result.is_short_of_v4 = !take(pick_v4(network, member, is_taken));
+  }
   return result;
 }
 

@@ -16,6 +16,8 @@ struct Assignment {
   std::vector<IpPrefix> addresses;  // in the order in which they are issued
   std::vector<IpAddress> picked;    // new ones, to be kept in the member's record
   bool ndp_emulation = false;
+  // A pool of that family should have given one and had none left (or no route leads into it).
+  bool is_short_of_v4 = false, is_short_of_v6 = false;
 };
 
 // Does any member of the network have this address already?

@@ -201,6 +201,11 @@ void Controller::Impl::serve(Now now, const Asked& asked, Outbox& out) {
     log(LogArea::Controller, LogLevel::Info, "net={} peer={} gets {}", asked.network.text(),
         address.text(), ip.text());
   }
+  if ((assignment.is_short_of_v4 || assignment.is_short_of_v6) && !asked.is_push) {
+    log(LogArea::Controller, LogLevel::Warn,
+        "net={} peer={} gets no IPv{} address: the pools are exhausted, or outside all routes",
+        asked.network.text(), address.text(), assignment.is_short_of_v4 ? 4 : 6);
+  }
   // Saved first. The reference then pushes the configuration a second time, because a record
   // changed; the answer itself already says all that push would (controller.md 6), so we do not.
   records.save_member(asked.network, network, address, std::move(record), out);

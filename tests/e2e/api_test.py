@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import ZTSHIM, Program, World, wait_until
+from harness import SOURCE, ZTSHIM, Program, World, wait_until
 
 GENUINE = os.environ.get("ZEROTIER_ONE", "")
 
@@ -201,6 +201,20 @@ class RestApi(WithAWorld):
         self.assertEqual(json.loads((node.home / "local.conf").read_text()),
                          {"settings": {"softwareUpdate": "disable"}})
 
+    def test_a_program_that_is_run_has_an_api_too(self):
+        node = self.world.node("runner")
+        program = Program([ZTSHIM, "run", "--home", node.home, "--", "cat"],
+                          self.world.folder / "runner.log", node.env(), stdin=subprocess.PIPE)
+        self.world.programs.append(program)
+        self.addCleanup(program.stop)
+        wait_until(lambda: (node.home / "metricstoken.secret").exists(), "the API's tokens")
+        wait_until(lambda: run("curl", "-sS", f"http://127.0.0.1:{Api(node.home).port}/health")
+                   .returncode == 0, "the API answers")
+        self.assertEqual(Api(node.home).get("/network")[0]["id"], self.world.network)
+        program.process.stdin.close()
+        wait_until(lambda: not program.is_running(), "it ends with the program")
+        self.assertEqual(program.process.returncode, 0)
+
     def test_a_service_can_do_without(self):
         home = self.world.folder / "closed"
         program = Program([ZTSHIM, "service", "--home", home, "--bind", "127.0.0.1", "--no-api"],
@@ -324,6 +338,29 @@ class Commands(WithAWorld):
         self.assertEqual(wrong.returncode, 1)
         self.assertIn(b"standard input:2:8: expected a port", wrong.stderr)
         self.assertEqual(len(wrong.stderr.splitlines()), 1)
+
+    def test_join_takes_settings_and_changes_them(self):
+        node, api = self.start("picky")
+        nwid = self.world.network
+        self.assertEqual(ztshim(node.home, "join", nwid, "allowDNS=1", "allowManaged=0").returncode, 0)
+        network = api.get(f"/network/{nwid}")
+        self.assertEqual((network["allowDNS"], network["allowManaged"]), (True, False))
+        self.assertEqual(ztshim(node.home, "join", nwid, "allowManaged=1").returncode, 0)
+        network = api.get(f"/network/{nwid}")
+        self.assertEqual((network["allowDNS"], network["allowManaged"]), (True, True))
+        self.assertEqual(ztshim(node.home, "join", nwid, "allowAll=1").returncode, 64)
+        idle = self.world.folder / "idle"
+        self.assertEqual(ztshim(idle, "join", nwid, "allowGlobal=1").returncode, 0)
+        self.assertTrue(facts(idle, "networks")[0]["allowGlobal"])
+
+    def test_the_example_in_the_documentation_compiles(self):
+        text = (SOURCE / "docs" / "controller.md").read_text().split("## The rules language", 1)[1]
+        example = text.split("```")[1].split("\n", 1)[1]
+        compiled = json.loads(run(ZTSHIM, "controller", "rules", "compile", "-",
+                                  stdin=example.encode()).stdout)
+        self.assertEqual(compiled["tags"], [{"id": 1000, "default": 1}])
+        self.assertTrue(compiled["capabilities"][0]["default"])
+        self.assertEqual([rule["type"] for rule in compiled["rules"]].count("ACTION_ACCEPT"), 2)
 
     def test_wrong_usage_is_told_apart_from_failure(self):
         for arguments in (("network", "show", "12"), ("member", "list", "xyz"),

@@ -57,6 +57,21 @@ TEST_F(Assigning, goes_on_to_the_next_free_address) {
   EXPECT_THAT(texts(assign(network(kPool))), ElementsAre("10.147.17.189/24"));
 }
 
+TEST_F(Assigning, says_when_there_was_nothing_to_give) {
+  EXPECT_FALSE(assign(network(kPool)).is_short_of_v4);
+  const NetworkDefinition tiny = network(R"({"v4AssignMode":"zt","v6AssignMode":"zt",
+      "routes":[{"target":"10.147.17.0/24"}],
+      "ipAssignmentPools":[{"ipRangeStart":"10.147.17.1","ipRangeEnd":"10.147.17.1"},
+                           {"ipRangeStart":"fd00::1","ipRangeEnd":"fd00::9"}]})");
+  take("10.147.17.1");
+  EXPECT_TRUE(assign(tiny).is_short_of_v4);
+  EXPECT_TRUE(assign(tiny).is_short_of_v6) << "no route leads into that pool";
+  // Nobody was promised anything.
+  EXPECT_FALSE(assign(network(R"({"v4AssignMode":"zt"})")).is_short_of_v4);
+  member_.no_auto_assign = true;
+  EXPECT_FALSE(assign(tiny).is_short_of_v4);
+}
+
 TEST_F(Assigning, gives_nothing_when_the_pool_is_used_up) {
   for (unsigned n = 1; n < 255; ++n) {
     taken_.insert(IpAddress::v4(0x0a931100 + n));
