@@ -3,7 +3,7 @@ several networks at once, networks without a controller, broadcast and multicast
 import json
 import unittest
 
-from harness import have, wait_until
+from harness import ZTSHIM, have, wait_until
 from internet import Internet
 from members import GENUINE, Scene, why_not
 from networks import MixedWorld, at_once, join, seen_by
@@ -69,17 +69,39 @@ class Networks(unittest.TestCase):
         at_once(*(lambda c=client, s=server: self.world.must_fetch(c, address(s))
                   for client, server in self.world.both_ways()))
 
-    def ping_from_theirs(self, net, *arguments):
+    def ping_from_theirs(self, *arguments):
         done = self.world.theirs.run(have("ping"), "-c3", "-i0.3", "-W3", *arguments)
         return done.stdout.decode()
 
-    def test_our_node_answers_a_ping_to_all_ipv6_nodes(self):
+    def ping_from_ours(self, *arguments):
+        ours = self.world.ours
+        return ours.host.run(ZTSHIM, "ping", "-c", "3", "-i", "0.3", *arguments, env=ours.env()).stdout.decode()
+
+    def on_each(self, work):
+        at_once(*(lambda net=net: work(net) for net in self.networks))
+
+    def test_every_address_answers_pings_of_every_size(self):
+        """The largest comes in fragments: of IP, and each of them in packets of ours."""
         def one(net):
-            expected = link_local(net.seen_by(self.world.ours)["mac"])
+            for address in net.addresses(self.world.ours):
+                for size in (0, 2000, 6000):
+                    wait_until(lambda: f"bytes from {address}" in self.ping_from_theirs("-s", size, address),
+                               f"{address} answers a ping of {size} bytes")
+            for address in net.addresses(self.world.theirs):
+                for size in (0, 2000, 6000):
+                    wait_until(lambda: f"bytes from {address}" in self.ping_from_ours("-s", size, address),
+                               f"{address} answers our ping of {size} bytes")
+        self.on_each(one)
+
+    def test_all_ipv6_nodes_answer_a_ping_to_all(self):
+        def one(net):
+            ours, theirs = (link_local(net.seen_by(node)["mac"]) for node in self.world.members)
             device = net.seen_by(self.world.theirs)["portDeviceName"]
-            wait_until(lambda: expected in self.ping_from_theirs(net, "-6", f"ff02::1%{device}"),
-                       f"{expected} answers a ping to ff02::1 on the network of {net.made_by}")
-        at_once(*(lambda net=net: one(net) for net in self.networks))
+            wait_until(lambda: f"from {ours}" in self.ping_from_theirs("-6", f"ff02::1%{device}"),
+                       f"{ours} answers a ping to ff02::1 on the network of {net.made_by}")
+            wait_until(lambda: f"from {theirs}" in self.ping_from_ours(f"ff02::1%{net.id}"),
+                       f"{theirs} answers our ping to ff02::1 on the network of {net.made_by}")
+        self.on_each(one)
 
     def test_a_broadcast_reaches_our_node(self):
         """It asks who has an address: the answer comes to whoever asked everybody."""
@@ -90,11 +112,11 @@ class Networks(unittest.TestCase):
 
             def asked():
                 self.world.theirs.host.run("ip", "neigh", "flush", "dev", device)
-                self.ping_from_theirs(net, expected)
+                self.ping_from_theirs(expected)
                 known = self.world.theirs.host.run("ip", "neigh", "show", expected, "dev", device)
                 return mac in known.stdout.decode()
             wait_until(asked, f"{expected} tells its MAC on the network of {net.made_by}")
-        at_once(*(lambda net=net: one(net) for net in self.networks))
+        self.on_each(one)
 
     def genuine_cli(self, *arguments):
         """The genuine zerotier-cli on our service's home."""
