@@ -35,7 +35,7 @@ class Crowd {
 
   std::size_t wake_ups() const { return wake_ups_; }         // calls of on_deadline
   std::size_t probes() const { return probes_; }             // datagrams these brought about
-  std::int64_t nanoseconds() const { return nanoseconds_; }  // real time spent in these calls
+  std::int64_t nanoseconds() const { return nanoseconds_; }  // of processor time in these calls
   std::size_t reachable() const;
 
  private:
