@@ -1,5 +1,5 @@
-"""Managed routes through members, from both makes' controllers (ZEROTIER_ONE): the genuine member as the
-gateway to hosts behind it, also for everything else there is; a second address of ours reached by a route."""
+"""Hosts behind members, on both makes' controllers' networks (ZEROTIER_ONE): the genuine member as the gateway
+to them, also for everything else there is, and as a bridge; a second address of ours reached by a route."""
 import unittest
 
 from harness import wait_until
@@ -10,8 +10,15 @@ from networks import MixedWorld, at_once, rest
 FAR = "203.0.113"  # beyond the gateway, in no network and no managed route but the default one
 
 
+def serve_at(world, host, port, bind):
+    """An unmodified web server of a host without a node."""
+    web = world.scene.start([*host.prefix, "python3", "-u", "-m", "http.server", str(port), "--bind", bind,
+                             "--directory", world.scene.site], f"{host.name}-{port}")
+    web.wait_for_line("Serving HTTP on")
+
+
 class Behind:
-    """A host behind the genuine member, without a node of its own."""
+    """A host behind the genuine member, which routes to it."""
 
     def __init__(self, world, number):
         self.number = number
@@ -29,10 +36,20 @@ class Behind:
         gateway.ip("route", "add", f"{self.far}/32", "via", self.host.address)
         self.name, self.address = self.host.name, self.host.address
         self.run = self.host.run
-        for port, bind in (8080, "0.0.0.0"), (9080, "::"):
-            web = world.scene.start([*self.host.prefix, "python3", "-u", "-m", "http.server", str(port), "--bind",
-                                     bind, "--directory", world.scene.site], f"{self.name}-{port}")
-            web.wait_for_line("Serving HTTP on")
+        serve_at(world, self.host, 8080, "0.0.0.0")
+        serve_at(world, self.host, 9080, "::")
+
+
+class Bridged:
+    """A host in the very Ethernet of a network, whose bridge the genuine member is."""
+
+    def __init__(self, world, net, number):
+        device = wait_until(lambda: net.seen_by(world.theirs).get("portDeviceName"), "their interface")
+        bridge = Segment(world.theirs.host.space, f"br{number}", f"10.5.{number}.0/24")
+        self.host = Host(world.internet, f"bridged{number}").attach(bridge, address=f"10.5.{number}.200")
+        world.theirs.host.ip("link", "set", device, "master", bridge.bridge)
+        self.name, self.address, self.run = self.host.name, self.host.address, self.host.run
+        serve_at(world, self.host, 8080, "0.0.0.0")
 
 
 @unittest.skipIf(why_not(), why_not())
@@ -65,6 +82,22 @@ class Routes(unittest.TestCase):
                            {"target": f"{net.second}/32", "via": ours},
                            {"target": "0.0.0.0/0", "via": theirs}])
         net.member(cls.world.ours, ipAssignments=[ours, net.second])
+
+    def test_hosts_behind_a_bridge_and_our_programs_reach_each_other(self):
+        world = self.world
+        networks = world.networks(
+            5, routes=[{"target": "SUBNET.0/24", "via": None}],
+            ipAssignmentPools=[{"ipRangeStart": "SUBNET.1", "ipRangeEnd": "SUBNET.100"}],
+            v4AssignMode={"zt": True})
+        for net in networks:
+            net.member(world.theirs, activeBridge=True, noAutoAssignIps=True)
+        world.join(*networks)
+        bridged = [Bridged(world, net, number + 1) for number, net in enumerate(networks)]
+
+        def one(net, host):
+            world.must_fetch(world.ours, host.address)
+            world.must_fetch(host, net.address(world.ours, "10.5.0.0/16"))
+        at_once(*(lambda net=net, host=host: one(net, host) for net, host in zip(networks, bridged)))
 
     def on_both(self, work):
         at_once(*(lambda net=net, behind=behind: work(net, behind)
