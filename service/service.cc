@@ -22,6 +22,9 @@ namespace {
 constexpr Duration kAsleep{10'000};
 // How often is looked whether local.conf is another (vl1-behaviour 12).
 constexpr Duration kLocalConfCheck{10'000};
+// How often known peers are written and forgotten ones removed (vl1-behaviour 12, 17): a crash
+// costs the addresses of an hour.
+constexpr Duration kPeerTidying{3'600'000};
 // Two full segmented sends: waiting for more saves nothing and keeps the receiver idle.
 constexpr std::size_t kEarlyFlush = 90;
 // Frames that cause frames that cause frames: a loop between our own parts must not hang the
@@ -97,6 +100,8 @@ Result<void, std::string> Service::open() {
   conf_ = std::move(*conf);
   conf_watch_.has_changed(store_.files());
   conf_due_ = now().time + kLocalConfCheck;
+  store_.remove_old_peers(now().wall_ms);
+  peers_due_ = now().time + kPeerTidying;
   report_useless_settings();
   // A root's planet lists the ports it has; all others need to know where the roots are first.
   Result<World, std::string> planet = failure(std::string());
@@ -179,6 +184,12 @@ void Service::report_useless_settings() const {
   for (const std::string& key : conf_.meaningless) {
     log(LogArea::Service, LogLevel::Info, "local.conf: {} has no meaning here", key);
   }
+}
+
+void Service::tidy_peers() {
+  peers_due_ = now().time + kPeerTidying;
+  node_->vl1().store_peers(out_);
+  store_.remove_old_peers(now().wall_ms);
 }
 
 void Service::reread_local_conf() {
@@ -268,9 +279,10 @@ void Service::turn() {
 }
 
 Time Service::next_deadline() const {
-  const Time next = std::min({node_->next_deadline(), stack_->next_deadline(),
-                              sockets_->next_deadline(), reachability_->next_deadline(),
-                              writes_.next_deadline(), physical_->next_deadline(), conf_due_});
+  const Time next =
+      std::min({node_->next_deadline(), stack_->next_deadline(), sockets_->next_deadline(),
+                reachability_->next_deadline(), writes_.next_deadline(), physical_->next_deadline(),
+                conf_due_, peers_due_});
   if (drain_.state.load(std::memory_order_acquire) != Drain::State::Wanted) return next;
   return std::min(next, loop_->now() + (drain_.turns < 2 ? Duration(0) : kDrainCheck));
 }
@@ -285,6 +297,7 @@ void Service::run_timers() {
   if (time.time >= reachability_->next_deadline()) reachability_->on_deadline(time.time);
   physical_->on_deadline(time.time);
   if (time.time >= conf_due_) reread_local_conf();
+  if (time.time >= peers_due_) tidy_peers();
   writes_.on_deadline(time.time);
 }
 

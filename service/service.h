@@ -120,6 +120,7 @@ class Service final : public rpc::Control {
   host::PhysicalSettings physical_settings() const;
   void report_useless_settings() const;
   void reread_local_conf();
+  void tidy_peers();
   void release_waiters();
   void check_drain();
   void serve_calls();
@@ -149,6 +150,7 @@ class Service final : public rpc::Control {
   host::LocalConf conf_;  // local.conf, the last that made sense
   host::LocalConfWatch conf_watch_;
   Time conf_due_ = kLongAgo;
+  Time peers_due_ = kLongAgo;
   Now last_turn_{kLongAgo, 0};
   std::vector<UniqueFd> waiters_;  // closed when the networks are ready
   std::string fatal_;              // why the loop ends

@@ -1,6 +1,7 @@
 #include "service/host/state_store.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -21,6 +22,8 @@ constexpr std::string_view kNetworks = "networks.d";
 constexpr std::string_view kControllerNetworks = "controller.d/network";
 // Strangers make peers known to us: an unbounded cache would be read back at every start.
 constexpr std::size_t kMaxCachedPeers = 4096;
+// vl1-behaviour 12.
+constexpr std::int64_t kPeerLifetimeSeconds = std::int64_t{30} * 24 * 3600;
 // Before a configuration is known (vl2 10.4).
 constexpr std::string_view kJoinedWithoutConfig = "\n";
 
@@ -196,6 +199,16 @@ std::vector<Bytes> StateStore::load_peers() const {
   return peers;
 }
 
+void StateStore::remove_old_peers(std::int64_t wall_ms) const {
+  for (const std::string& name : files_.list(std::string(kPeers))) {
+    if (!stem_number(name, 10, ".peer")) continue;
+    const std::string path = in(kPeers, name, "");
+    struct stat info {};
+    if (fstatat(files_.descriptor(), path.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    if (wall_ms / 1000 - info.st_mtim.tv_sec > kPeerLifetimeSeconds) files_.remove(path);
+  }
+}
+
 // ---- port
 
 std::uint16_t StateStore::load_port() const {
@@ -291,7 +304,13 @@ Result<void, std::string> StateStore::apply(const StoredObject& object) const {
     // Most writes repeat what is there already (the peer cache at every exit): reading is cheaper
     // than waiting for the disk.
     const auto present = files_.read(name);
-    if (present && *present && **present == object.content) return {};
+    if (present && *present && **present == object.content) {
+      // The age of a peer's record tells when the peer was last there.
+      if (object.kind == StoredKind::Peer) {
+        utimensat(files_.descriptor(), name.c_str(), nullptr, 0);
+      }
+      return {};
+    }
     return files_.write(name, object.content, mode_of(object.kind));
   }
   files_.remove(name);

@@ -46,6 +46,8 @@ class StateStore final : public controller::RecordSource {
   std::uint16_t load_port() const;
   Result<void, std::string> save_port(std::uint16_t port) const;
   std::vector<Bytes> load_peers() const;
+  // Removes what has not been written again for 30 days (vl1-behaviour 12).
+  void remove_old_peers(std::int64_t wall_ms) const;
 
   struct JoinedNetwork {
     NetworkId id;

@@ -1,6 +1,10 @@
 #include "service/host/state_store.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <ctime>
 
 #include "service/host/local_settings.h"
 #include "service/host/random.h"
@@ -251,6 +255,28 @@ TEST_F(StateStoreTest, ACollidingIdentityIsKeptAndReplaced) {
   ASSERT_TRUE(loaded && *loaded);
   EXPECT_EQ((*loaded)->address(), replaced->address());
   EXPECT_EQ(content_of(home("identity.public")), replaced->text());
+}
+
+TEST_F(StateStoreTest, PeersThatWereNotSeenForAMonthAreForgotten) {
+  const std::string old = home("peers.d/01bcd7b70e.peer"), fresh = home("peers.d/01bcd7b70f.peer");
+  put(old, "record");
+  put(fresh, "record");
+  constexpr std::int64_t kDay = 24 * 3600;
+  const std::int64_t now = time(nullptr);
+  const auto age = [](const std::string& path, std::int64_t seconds) {
+    const timespec times[2]{{seconds, 0}, {seconds, 0}};
+    ASSERT_EQ(utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
+  };
+  age(old, now - 31 * kDay);
+  age(fresh, now - 29 * kDay);
+  store_.remove_old_peers(now * 1000);
+  EXPECT_FALSE(fs::exists(old));
+  EXPECT_TRUE(fs::exists(fresh));
+  // Written again as it is, it counts as seen.
+  const std::string text = "record";
+  ASSERT_TRUE(store_.apply({StoredKind::Peer, 0x01bcd7b70f, 0, false, to_bytes(as_bytes(text))}));
+  store_.remove_old_peers((now + 2 * kDay) * 1000);
+  EXPECT_TRUE(fs::exists(fresh));
 }
 
 }  // namespace
