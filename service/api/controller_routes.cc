@@ -124,17 +124,12 @@ class Routes {
   }
 
   Response every_network() const {
-    Json data = Json::array();
+    std::vector<std::string> entries;
     for (const NetworkId id : controller_.networks()) {
-      Json record = Json::parse(controller_.network_json(id).value_or("{}"), nullptr, false);
-      const auto count = controller_.member_count(id);
-      record["meta"] = {{"authorizedMemberCount", count.authorized},
-                        {"totalMemberCount", count.all}};
-      data.push_back(std::move(record));
+      std::string entry = network_with_counts(controller_, id);
+      if (!entry.empty()) entries.push_back(std::move(entry));
     }
-    const std::size_t count = data.size();
-    return Response::json(
-        text_of({{"data", std::move(data)}, {"meta", {{"networkCount", count}}}}));
+    return Response::json(network_list(entries));
   }
 
   // Put together as text: the records are text already, and there may be many.
@@ -152,10 +147,6 @@ class Routes {
     return Response::json(std::move(text));
   }
 
-  static std::string text_of(const Json& json) {
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-  }
-
   static constexpr const char* kJson = "application/json";
   controller::Controller& controller_;
   Now now_;
@@ -164,6 +155,24 @@ class Routes {
 };
 
 }  // namespace
+
+std::string network_list(const std::vector<std::string>& entries) {
+  std::string text = R"({"data":[)";
+  for (const std::string& entry : entries) {
+    if (text.back() != '[') text += ',';
+    text += entry;
+  }
+  return text + fmt::format(R"(],"meta":{{"networkCount":{}}}}})", entries.size());
+}
+
+std::string network_with_counts(controller::Controller& controller, NetworkId id) {
+  const auto text = controller.network_json(id);
+  if (!text) return {};
+  Json record = Json::parse(*text, nullptr, false);
+  const auto count = controller.member_count(id);
+  record["meta"] = {{"authorizedMemberCount", count.authorized}, {"totalMemberCount", count.all}};
+  return record.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 bool is_controller_path(std::string_view path) {
   const Parts parts = parts_of(path);

@@ -13,4 +13,10 @@ bool is_controller_path(std::string_view path);
 Response handle_controller(controller::Controller* controller, Now now, const Request& request,
                            Outbox& out);
 
+// One entry of /unstable/controller/network, as text; empty for a network that is not there.
+std::string network_with_counts(controller::Controller& controller, NetworkId id);
+
+// The answer made of them.
+std::string network_list(const std::vector<std::string>& entries);
+
 }  // namespace ztshim::api

@@ -20,11 +20,36 @@ bool is_function_name(const std::string& text) {
   return !text.empty() && text.size() <= 128 && std::all_of(text.begin(), text.end(), is_harmless);
 }
 
+// The list of everything reads all records that nobody has asked for yet. Network by network, so
+// that the node's packets do not wait for all of them.
+Response every_network(Backend& backend) {
+  std::vector<NetworkId> ids;
+  bool has_controller = false;
+  const auto look = [&](Node& node, Now, Outbox&) {
+    has_controller = node.controller() != nullptr;
+    if (has_controller) ids = node.controller()->networks();
+  };
+  if (!backend.with_node(look)) return Response::bare(503);
+  if (!has_controller) return not_found();
+  std::vector<std::string> entries;
+  for (const NetworkId id : ids) {
+    std::string entry;
+    const bool is_running = backend.with_node(
+        [&](Node& node, Now, Outbox&) { entry = network_with_counts(*node.controller(), id); });
+    if (!is_running) return Response::bare(503);
+    if (!entry.empty()) entries.push_back(std::move(entry));
+  }
+  return Response::json(network_list(entries));
+}
+
 Response route(const Request& request, Backend& backend) {
   if (request.path == "/metrics" && method_of(request) == Method::Get) {
     return metrics(backend.status());
   }
   if (!is_controller_path(request.path)) return handle_node(request, backend);
+  if (request.path == "/unstable/controller/network" && method_of(request) == Method::Get) {
+    return every_network(backend);
+  }
   Response response;
   const bool is_running = backend.with_node([&](Node& node, Now now, Outbox& out) {
     try {

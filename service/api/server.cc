@@ -22,7 +22,7 @@ namespace {
 
 // Answering takes microseconds: more workers only help against slow clients.
 constexpr std::size_t kWorkers = 4;
-// From accepting a connection to the end of its answer. A large body on loopback takes a fraction.
+// For the request, and again for taking the answer. A large body on loopback takes a fraction.
 constexpr std::chrono::milliseconds kTimeLimit{10'000};
 // A chunked body's size lines come on top of its bytes.
 constexpr std::size_t kChunkOverhead = std::size_t{64} << 10;
@@ -190,7 +190,10 @@ class HttpServer final : public httplib::Server {
     answer(request, to);
   }
 
-  void answer(const Request& request, httplib::Response& to) { put(handle(request, backend_), to); }
+  void answer(const Request& request, httplib::Response& to) {
+    put(handle(request, backend_), to);
+    current->begin_answer();
+  }
 
   const Access& access_;
   Backend& backend_;

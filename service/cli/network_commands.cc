@@ -247,10 +247,23 @@ int carry_out(Options options, const Doing& doing, const std::function<void(cons
   return kDone;
 }
 
+// One after the other: a list of everything would keep the controller busy while it reads records
+// that nobody has asked for since its start.
 Result<Json, std::string> list_networks(ControllerClient& client, Options&) {
-  auto list = client.get("/unstable/controller/network", "this service has no controller");
-  if (!list) return list;
-  return (*list)["data"];
+  const auto ids = client.get("/controller/network", "this service has no controller");
+  if (!ids) return ids;
+  Json networks = Json::array();
+  for (const Json& id : *ids) {
+    const std::string path = path_of(id.get<std::string>());
+    auto network = client.get(path, "");
+    const auto members = client.get("/unstable" + path + "/member", "");
+    if (!network || !members) continue;  // deleted meanwhile, or damaged
+    const Json& count = (*members)["meta"];
+    (*network)["meta"] = {{"authorizedMemberCount", count.value("authorizedCount", 0)},
+                          {"totalMemberCount", count.value("totalCount", 0)}};
+    networks.push_back(std::move(*network));
+  }
+  return networks;
 }
 
 void print_networks(const Json& networks) {
