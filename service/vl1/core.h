@@ -88,6 +88,20 @@ struct Core {
     if (peer != nullptr) newly_known.push_back(peer->address());
     return peer;
   }
+  // The same with what was known of it in an earlier run; nothing when it is known better by now.
+  Peer* add_peer(const CachedPeer& cached, Time now) {
+    Peer* peer = add_peer(cached.identity, now);
+    if (peer == nullptr || peer->protocol != 0) return nullptr;
+    peer->protocol = cached.protocol;
+    peer->version = cached.version;
+    return peer;
+  }
+  // Whom we knew is no stranger: validated then, and not again. The record stays, as nothing has
+  // come of it yet.
+  Peer* recall(Address address, Time now) {
+    const auto cached = archive.find(address);
+    return cached ? add_peer(*cached, now) : nullptr;
+  }
 };
 
 }  // namespace ztshim::vl1

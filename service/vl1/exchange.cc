@@ -45,15 +45,18 @@ void Exchange::try_memorized(Now now, Peer& peer, Outbox& out) {
 void Exchange::look_up(Now now, Address address, AskedBy by, Outbox& out) {
   if (address.is_reserved() || address == core_.self.address()) return;
   if (core_.topology.find(address) != nullptr) return;
-  if (const auto cached = core_.archive.take(address)) return restore(now, *cached, out);
+  // A packet that names a sender proves nothing yet: his places are greeted when we want him, or
+  // when a packet of his has been opened.
+  if (by == AskedBy::Stranger && core_.recall(address, now.time) != nullptr) return;
+  if (by != AskedBy::Stranger) {
+    if (const auto cached = core_.archive.take(address)) return restore(now, *cached, out);
+  }
   if (core_.lookups.want(address, by, now.time)) ask(now, address, out);
 }
 
 void Exchange::restore(Now now, const CachedPeer& cached, Outbox& out) {
-  Peer* peer = core_.add_peer(cached.identity, now.time);
-  if (peer == nullptr || peer->protocol != 0) return;  // not this one, or known better by now
-  peer->protocol = cached.protocol;
-  peer->version = cached.version;
+  Peer* peer = core_.add_peer(cached, now.time);
+  if (peer == nullptr) return;
   for (const Endpoint& address : cached.addresses) {
     if (!core_.may_be_path(peer->address(), address)) continue;
     greeting_.hello(now, *peer, kAnySocket, address, out);

@@ -67,21 +67,10 @@ Peer* Greeting::on_hello(Now now, const Arrival& arrival, MutableBytes packet, O
     return nullptr;
   }
   Peer* peer = core_.topology.find(header->source);
-  if (peer == nullptr) peer = recall(now, *claimed);
+  if (peer == nullptr) peer = core_.recall(header->source, now.time);
   peer = peer != nullptr ? open_from_known(now, *peer, *claimed, arrival, packet, out)
                          : open_from_stranger(now, *claimed, arrival, packet);
   if (peer == nullptr || !on_opened_hello(now, *peer, arrival, packet, out)) return nullptr;
-  return peer;
-}
-
-// Whom we knew in an earlier run is no stranger: validated then, and not again.
-Peer* Greeting::recall(Now now, const Identity& claimed) {
-  const auto cached = core_.archive.take(claimed.address());
-  if (!cached) return nullptr;
-  Peer* peer = core_.add_peer(cached->identity, now.time);
-  if (peer == nullptr) return nullptr;
-  peer->protocol = cached->protocol;
-  peer->version = cached->version;
   return peer;
 }
 

@@ -34,7 +34,6 @@ class Greeting {
   static void store_world(const World& world, Outbox& out);
 
  private:
-  Peer* recall(Now now, const Identity& claimed);
   Peer* open_from_known(Now now, Peer& peer, const Identity& claimed, const Arrival& arrival,
                         MutableBytes packet, Outbox& out);
   Peer* open_from_stranger(Now now, const Identity& claimed, const Arrival& arrival,

@@ -218,7 +218,8 @@ void Keepalive::drop_expired_paths(Peer& peer, Time now, Outbox& out) {
   if (peer.paths.empty()) return;
   if (!has_path(peer, now)) {
     store_peer(peer, out);
-    if (peer.protocol != 0) core_.archive.put(CachedPeer::of(peer));
+    const bool may_be_forgotten = !core_.roots.contains(peer.address());
+    if (may_be_forgotten && peer.protocol != 0) core_.archive.put(CachedPeer::of(peer));
   }
   core_.topology.drop_expired_paths(peer, now);
 }

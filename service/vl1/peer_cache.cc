@@ -59,6 +59,11 @@ std::optional<CachedPeer> PeerArchive::take_first() {
   return std::nullopt;
 }
 
+std::optional<CachedPeer> PeerArchive::find(Address address) const {
+  const auto found = records_.find(address);
+  return found == records_.end() ? std::nullopt : CachedPeer::parse(found->second);
+}
+
 std::optional<CachedPeer> PeerArchive::take(Address address) {
   const auto found = records_.find(address);
   if (found == records_.end()) return std::nullopt;

@@ -38,6 +38,7 @@ class PeerArchive {
   // The one put in first.
   std::optional<CachedPeer> take_first();
   std::optional<CachedPeer> take(Address address);
+  std::optional<CachedPeer> find(Address address) const;
   std::size_t size() const { return records_.size(); }
 
  private:

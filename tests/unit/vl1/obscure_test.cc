@@ -107,9 +107,40 @@ TEST_F(ObscureTest, a_forgotten_peer_is_known_again_without_asking_anybody) {
   out.clear();
   receive(bob, bob.packet(Verb::Frame, as_bytes("me again")));
   EXPECT_THAT(sent_to(root), Not(Contains(::testing::HasSubstr("WHOIS"))));
-  EXPECT_THAT(sent_to(bob), Contains("0>" + bob.place.protocol_text() + " HELLO"));
+  EXPECT_THAT(sent_to(bob), Contains("1>" + bob.place.protocol_text() + " HELLO"));
   ASSERT_THAT(upper.seen, SizeIs(1));
   EXPECT_EQ(as_text(upper.seen[0].payload), "me again");
+}
+
+TEST_F(ObscureTest, a_forgotten_peer_is_looked_for_where_it_was_when_we_want_it) {
+  meet_bob();
+  const Time end = now.time + kPeerTimeout + Duration{60'000};
+  while (now.time < end) {
+    now.time = std::min(end, std::max(now.time + Duration{1}, node->next_deadline()));
+    node->on_deadline(now, out);
+  }
+  out.clear();
+  node->send(now, bobs(), Verb::Frame, as_bytes("are you there?"), {}, {}, out);
+  EXPECT_THAT(sent_to(bob), ElementsAre("0>" + bob.place.protocol_text() + " HELLO"));
+}
+
+// Anybody can write a sender's address on a packet.
+TEST_F(ObscureTest, a_forged_packet_does_not_make_us_greet_the_places_of_whom_it_names) {
+  meet_bob();
+  const Time end = now.time + kPeerTimeout + Duration{60'000};
+  while (now.time < end) {
+    now.time = std::min(end, std::max(now.time + Duration{1}, node->next_deadline()));
+    node->on_deadline(now, out);
+  }
+  ASSERT_EQ(node->identity_of(bobs()), nullptr);
+  ASSERT_EQ(node->sizes().archived, 1U);
+  out.clear();
+  Bytes forged = bob.packet(Verb::Nop, {});
+  forged.back() ^= 1;
+  receive(root, forged);
+  EXPECT_THAT(datagrams(), IsEmpty());
+  EXPECT_EQ(node->sizes().archived, 1U);  // and it is not lost
+  EXPECT_EQ(node->counters().not_authentic, 1U);
 }
 
 TEST_F(ObscureTest, of_many_cached_peers_some_are_greeted_and_all_can_be_spoken_to) {
