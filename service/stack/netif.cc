@@ -153,7 +153,8 @@ void Interface::set_ipv4(const std::vector<IpPrefix>& addresses) {
 
 void Interface::set_ipv6(const std::vector<IpPrefix>& addresses) {
   netif* const n = netifs_[0].get();
-  if (ip6_addr_isinvalid(netif_ip6_addr_state(n, 0)) && !addresses.empty()) {
+  // Also where the network gives no IPv6 addresses: hosts find each other by these (vl2 1.3).
+  if (ip6_addr_isinvalid(netif_ip6_addr_state(n, 0))) {
     netif_create_ip6_linklocal_address(n, 1);
     netif_ip6_addr_set_state(n, 0, IP6_ADDR_PREFERRED);
   }

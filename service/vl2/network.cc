@@ -266,11 +266,12 @@ std::vector<MulticastGroup> Network::refresh_groups() {
     for (const IpPrefix& address : effective_.addresses) {
       groups.insert(MulticastGroup::for_resolving(address.ip));
       // Every host listens to "all hosts"; no stack has to say so.
-      groups.insert(address.ip.is_v6() ? kAllIpv6Nodes : kAllIpv4Hosts);
+      if (!address.ip.is_v6()) groups.insert(kAllIpv4Hosts);
     }
     // The interface's own link-local address, once there is an interface.
     if (!effective_.addresses.empty()) {
       groups.insert(MulticastGroup::for_resolving(link_local_address(mac_).ip));
+      groups.insert(kAllIpv6Nodes);
     }
     if (config_->has_broadcast()) groups.insert(MulticastGroup::plain_broadcast());
   }

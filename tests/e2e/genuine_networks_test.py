@@ -31,11 +31,14 @@ class Networks(unittest.TestCase):
             ipAssignmentPools=[{"ipRangeStart": "SUBNET.1", "ipRangeEnd": "SUBNET.254"},
                                {"ipRangeStart": "fd17:MAKE::1", "ipRangeEnd": "fd17:MAKE::ffff:ffff:ffff"}],
             v4AssignMode={"zt": True}, v6AssignMode={"zt": True, "rfc4193": True, "6plane": True})
-        cls.world.join(*cls.networks)
+        cls.plain = cls.world.networks(
+            2, routes=[{"target": "SUBNET.0/24", "via": None}], v4AssignMode={"zt": True},
+            ipAssignmentPools=[{"ipRangeStart": "SUBNET.1", "ipRangeEnd": "SUBNET.254"}])
+        cls.world.join(*cls.networks, *cls.plain)
         for node in cls.world.members:
             join(node, AD_HOC)
         at_once(*(lambda node=node, net=net: net.address(node, "10.0.0.0/8")
-                  for node in cls.world.members for net in cls.networks))
+                  for node in cls.world.members for net in cls.networks + cls.plain))
         cls.world.serve(8080)
 
     def everybody_fetches(self, prefix_of):
@@ -77,8 +80,8 @@ class Networks(unittest.TestCase):
         ours = self.world.ours
         return ours.host.run(ZTSHIM, "ping", "-c", "3", "-i", "0.3", *arguments, env=ours.env()).stdout.decode()
 
-    def on_each(self, work):
-        at_once(*(lambda net=net: work(net) for net in self.networks))
+    def on_each(self, work, networks=None):
+        at_once(*(lambda net=net: work(net) for net in networks or self.networks))
 
     def test_every_address_answers_pings_of_every_size(self):
         """The largest comes in fragments: of IP, and each of them in packets of ours."""
@@ -94,6 +97,7 @@ class Networks(unittest.TestCase):
         self.on_each(one)
 
     def test_all_ipv6_nodes_answer_a_ping_to_all(self):
+        """Also where the controller gives no IPv6 addresses: every interface has its link-local one."""
         def one(net):
             ours, theirs = (link_local(net.seen_by(node)["mac"]) for node in self.world.members)
             device = net.seen_by(self.world.theirs)["portDeviceName"]
@@ -101,7 +105,7 @@ class Networks(unittest.TestCase):
                        f"{ours} answers a ping to ff02::1 on the network of {net.made_by}")
             wait_until(lambda: f"from {theirs}" in self.ping_from_ours(f"ff02::1%{net.id}"),
                        f"{theirs} answers our ping to ff02::1 on the network of {net.made_by}")
-        self.on_each(one)
+        self.on_each(one, self.networks + self.plain)
 
     def test_a_broadcast_reaches_our_node(self):
         """It asks who has an address: the answer comes to whoever asked everybody."""

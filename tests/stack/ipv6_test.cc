@@ -40,6 +40,17 @@ TEST_F(Ipv6, AddressesNeedNoWaitingAndAskNobody) {
   }
 }
 
+TEST_F(Ipv6, NetworkOfIpv4AddressesHasALinkLocalOneAllTheSame) {
+  InterfaceConfig other = config;
+  other.mac = 0x02'00'00'00'00'77;
+  other.addresses = {*IpPrefix::parse("10.9.0.1/24")};
+  other.routes.clear();
+  stack.set_interface(InterfaceId{78}, other);
+  const auto hop = stack.route_on(InterfaceId{78}, ip("ff02::1"));
+  ASSERT_TRUE(hop.has_value());
+  EXPECT_EQ(hop->source, ip("fe80::ff:fe00:77"));
+}
+
 TEST_F(Ipv6, MemberAnywhereInAWidePrefixIsOnTheLink) {
   // 6PLANE: the network is a /40, every member has a /80 of its own in it.
   config.addresses = {*IpPrefix::parse("fc11:2233:4455:6677:8899::1/40")};

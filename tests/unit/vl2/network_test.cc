@@ -117,6 +117,14 @@ TEST_F(OneNetwork, listens_for_each_of_its_addresses_and_to_all_hosts) {
   EXPECT_TRUE(network_.listens_to(MulticastGroup{MacAddress::broadcast(), 0x0a931105}));
 }
 
+TEST_F(OneNetwork, listens_to_all_ipv6_nodes_without_an_ipv6_address_of_the_controllers) {
+  NetworkConfig plain = config();
+  plain.managed_addresses = {IpPrefix::parse("10.147.17.5/24").value()};
+  network_.apply(Time{}, plain, true);
+  network_.refresh_groups();
+  EXPECT_TRUE(network_.listens_to(MulticastGroup{MacAddress(0x333300000001), 0}));
+}
+
 TEST_F(OneNetwork, passes_a_bounded_number_of_urgent_chunks_on) {
   for (std::size_t i = 0; i < kMaxChunks; ++i) EXPECT_TRUE(network_.may_pass_on(Time{}));
   EXPECT_FALSE(network_.may_pass_on(Time{} + kPassOnPeriod - milliseconds(1)));
