@@ -87,6 +87,9 @@ void Keepalive::tend(Now now, Address address, Outbox& out) {
   const Roots::Root* root = core_.roots.find(address);
   if (root != nullptr) {
     tend_root(now, peer, *root, out);
+    // Another may relay for us by now: from here on its mapping is the one that counts.
+    Peer* best = core_.roots.best(core_.topology, now.time);
+    if (best != nullptr && best != &peer) arm(*best, now.time);
   } else if (now.time - std::max(peer.last_receive, peer.created) >= kPeerTimeout) {
     return forget(peer);
   } else if (peer.is_active(now.time)) {
@@ -276,9 +279,8 @@ Time Keepalive::next_for_root(const Peer& peer, Time now) const {
   } else if (peer.asked_since != kNever) {
     next = std::min(next, peer.asked_since + kAnswerTime);
   }
-  // Which root is the best may change without notice; the others are looked at as often.
   const bool relays = core_.roots.best(core_.topology, now) == &peer;
-  return std::min(next, relays ? mapping_due(peer, *best->path) : now + kRootMapping);
+  return relays ? std::min(next, mapping_due(peer, *best->path)) : next;
 }
 
 bool Keepalive::is_online(Time now) const {

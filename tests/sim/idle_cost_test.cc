@@ -40,6 +40,7 @@ TEST(IdleHour, towards_the_other_roots) {
   SimNode& alice = world.add_joined("alice");
   world.net.run_for(minutes(10));
   Census census(world.net);
+  const std::uint64_t wake_ups = alice.host().wake_ups();
   world.net.run_for(hours(1));
   unsigned relays = 0;
   for (std::size_t n = 0; n < 4; ++n) {
@@ -51,6 +52,8 @@ TEST(IdleHour, towards_the_other_roots) {
     EXPECT_LE(echoes, kHour / 25) << census.text(world.net);
   }
   EXPECT_EQ(relays, 1U) << census.text(world.net);  // one mapping is enough
+  // For what it sends, and 1.6 s after each ECHO to see whether it was answered.
+  EXPECT_LE(alice.host().wake_ups() - wake_ups, 2 * (kHour / 25) + 4 * (kHour / 224 + 1));
   EXPECT_LE(census.datagrams(alice), 2 * (kHour / 25) + 4 * (kHour / 224 + 1));
 }
 
