@@ -160,7 +160,7 @@ class Vl2::Engine {
   bool collect(const GroupKey& key, std::uint32_t limit, Address asker, GatherResults& results);
   void on_gather_results(Now now, const GroupKey& key, const GatherResults& results, Outbox& out);
   void count_outsider(NetworkId id);
-  bool may_use_database(Now now, NetworkId id, const Identity& peer, Outbox& out, bool& trusted);
+  bool may_use_database(Now now, NetworkId id, const Identity& peer, Outbox& out);
   std::vector<Address> always_told(const Network& network) const;
   // False when VL1 had no way to send it at once.
   bool announce(Now now, Network& network, Address to, const std::vector<MulticastGroup>& groups,

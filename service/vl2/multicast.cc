@@ -290,13 +290,9 @@ void Vl2::Engine::on_gather_results(Now now, const GroupKey& key, const GatherRe
 
 // Roots keep everybody's subscriptions; a controller those of members it serves; members those of
 // other members (vl2 6.3).
-bool Vl2::Engine::may_use_database(Now now, NetworkId id, const Identity& peer, Outbox& out,
-                                   bool& trusted) {
+bool Vl2::Engine::may_use_database(Now now, NetworkId id, const Identity& peer, Outbox& out) {
   Network* network = find(id);
-  if (network != nullptr && gate(now, *network, peer, out)) {
-    trusted = true;
-    return true;
-  }
+  if (network != nullptr && gate(now, *network, peer, out)) return true;
   return vl1_->is_root() ||
          (authority_ != nullptr && authority_->is_authorized(now, id, peer.address()));
 }
@@ -309,19 +305,20 @@ void Vl2::Engine::count_outsider(NetworkId id) {
   }
 }
 
+// Trust is for accepted frames and credentials (vl2 12): whoever only announces groups gets no push
+// of our addresses, which would be tried and answered every two minutes for nothing.
 vl1::Verdict Vl2::Engine::on_multicast_like(Now now, const Incoming& packet, Outbox& out) {
   const auto like = MulticastLike::parse(packet.payload);
   if (!like) {
     ++counters_.malformed;
     return Verdict::Done;
   }
-  bool trusted = false;
   NetworkId last;
   bool allowed = false;
   for (const MulticastLike::Record& record : like->records) {
     if (record.network != last) {
       last = record.network;
-      allowed = may_use_database(now, last, packet.source, out, trusted);
+      allowed = may_use_database(now, last, packet.source, out);
     }
     if (!allowed) {
       count_outsider(record.network);
@@ -329,7 +326,7 @@ vl1::Verdict Vl2::Engine::on_multicast_like(Now now, const Incoming& packet, Out
     }
     learn_subscription(now, {record.network, record.group}, packet.source.address(), out);
   }
-  return trusted ? Verdict::Trusted : Verdict::Done;
+  return Verdict::Done;
 }
 
 vl1::Verdict Vl2::Engine::on_multicast_gather(Now now, const Incoming& packet, Outbox& out) {
@@ -342,8 +339,7 @@ vl1::Verdict Vl2::Engine::on_multicast_gather(Now now, const Incoming& packet, O
   if (network != nullptr && question->membership) {
     accept_inline(now, *network, *question->membership, out);
   }
-  bool trusted = false;
-  if (!may_use_database(now, question->network, packet.source, out, trusted)) {
+  if (!may_use_database(now, question->network, packet.source, out)) {
     count_outsider(question->network);
     return Verdict::Done;
   }
@@ -354,6 +350,8 @@ vl1::Verdict Vl2::Engine::on_multicast_gather(Now now, const Incoming& packet, O
               answer.results)) {
     vl1_->reply_ok(now, packet, Verb::MulticastGather, write(answer), {}, out);
   }
+  const bool trusted =
+      network != nullptr && question->membership && gate(now, *network, packet.source, out);
   return trusted ? Verdict::Trusted : Verdict::Done;
 }
 

@@ -6,6 +6,8 @@
 #include "service/wire/messages/ext_frame.h"
 #include "service/wire/messages/frame.h"
 #include "service/wire/messages/multicast_frame.h"
+#include "service/wire/messages/multicast_gather.h"
+#include "service/wire/messages/multicast_like.h"
 #include "service/wire/messages/network_config.h"
 #include "service/wire/messages/network_credentials.h"
 #include "tests/sim/identities.h"
@@ -124,6 +126,22 @@ TEST_F(Frames, of_everybody_pass_on_a_public_network) {
   ASSERT_EQ(delivered(), 1U);
   EXPECT_EQ(node_.out.frames()[0].source, bobs_);
   EXPECT_EQ(node_.out.frames()[0].destination, alices_);
+}
+
+// The genuine node pushes its addresses to nobody who only announces groups (10 idle minutes,
+// counted).
+TEST_F(Frames, establish_trust_and_announcements_do_not) {
+  configure(config(true));
+  const MulticastLike like{{{network_, {MacAddress::broadcast(), 7}}}};
+  EXPECT_EQ(node_.receive(bob_, Verb::MulticastLike, written(like)), vl1::Verdict::Done);
+  MulticastGather gather;
+  gather.network = network_;
+  gather.group = {MacAddress::broadcast(), 7};
+  gather.limit = 10;
+  EXPECT_EQ(node_.receive(bob_, Verb::MulticastGather, written(gather)), vl1::Verdict::Done);
+  gather.membership = membership(bob_, kTime);
+  EXPECT_EQ(node_.receive(bob_, Verb::MulticastGather, written(gather)), vl1::Verdict::Trusted);
+  EXPECT_EQ(send_frame(bob_, data_), vl1::Verdict::Trusted);
 }
 
 TEST_F(Frames, on_a_private_network_need_a_certificate_and_come_late_when_it_does) {
