@@ -29,7 +29,7 @@ inline constexpr Duration kPushOnRequest{1'000};  // spacing of answers to NEED_
 // Receivers look at one packet a second from each sender, whatever its network; what comes too
 // early is lost. The margin is for jitter.
 inline constexpr Duration kPushSpacing{1'100};
-inline constexpr Duration kCredentialsGate{1'000};  // one packet per sender is looked at
+inline constexpr Duration kCredentialsGate{1'000};  // one packet per sender and network
 // ERROR NEED_MEMBERSHIP per member; the reference sends it for every retry.
 inline constexpr Duration kNeedCredentialsEvery{1'000};
 // Members whose credentials we keep per network (ours): only those the controller vouched for, or

@@ -106,6 +106,7 @@ class Vl2::Engine {
   Verdict on_need_credentials(Now now, NetworkId id, Address peer, Outbox& out);
   Verdict on_credentials(Now now, const Incoming& packet, bool is_retry, Outbox& out);
   struct Intake;  // what became of a packet of credentials
+  bool may_look(Now now, Network& network, Intake& intake);
   template <typename Credential>
   void take(Now now, const Credential& credential, NetworkId id, Address holder, Intake& intake);
   void take_all(Now now, const NetworkCredentials& credentials, Intake& intake);

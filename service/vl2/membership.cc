@@ -114,12 +114,29 @@ vl1::Verdict Vl2::Engine::on_need_credentials(Now now, NetworkId id, Address pee
 }
 
 struct Vl2::Engine::Intake {
-  Address sender;        // who brought them; reserved: our own controller
-  bool trusted = false;  // something of a network we are in was accepted
-  Address missing;       // an identity without which a signature cannot be checked
+  Address sender;                                  // who brought them; reserved: our own controller
+  bool exempt = false;                             // from the limit of how often we look
+  std::vector<std::pair<NetworkId, bool>> looked;  // is it time to look? One answer per packet
+  bool trusted = false;                            // something of a network we are in was accepted
+  Address missing;  // an identity without which a signature cannot be checked
   std::vector<std::pair<NetworkId, Address>> admitted;  // whose standing may have changed
   std::vector<std::pair<NetworkId, Revocation>> to_flood;
 };
+
+// The limit is there because signatures are expensive. Per network, as senders of the reference do
+// not space the packets of several: dropped, they would be missed for a minute (15.7).
+bool Vl2::Engine::may_look(Now now, Network& network, Intake& intake) {
+  if (intake.exempt) return true;
+  for (const auto& [id, is_time] : intake.looked) {
+    if (id == network.id()) return is_time;
+  }
+  const std::uint64_t key =
+      vl1::mixed(gate_salt_ ^ intake.sender.number() ^ vl1::mixed(network.id().number()));
+  const bool is_time = credentials_gate_.enter(key, now.time, kCredentialsGate);
+  if (!is_time) ++network.counters.rate_limited;
+  intake.looked.emplace_back(network.id(), is_time);
+  return is_time;
+}
 
 template <typename Credential>
 void Vl2::Engine::take(Now now, const Credential& credential, NetworkId id, Address holder,
@@ -129,6 +146,7 @@ void Vl2::Engine::take(Now now, const Credential& credential, NetworkId id, Addr
     ++counters_.not_joined;
     return;
   }
+  if (!may_look(now, *network, intake)) return;
   // Nobody gets a place in the table before a signature has spoken for it.
   Member* member = network->find(holder);
   CredentialStore fresh;
@@ -212,16 +230,6 @@ void Vl2::Engine::flood(Now now, Network& network, const Revocation& revocation,
 vl1::Verdict Vl2::Engine::on_credentials(Now now, const Incoming& packet, bool is_retry,
                                          Outbox& out) {
   const Address sender = packet.source.address();
-  // Controllers are exempt: a revocation must not be lost because it followed a renewal (15.7).
-  const bool is_controller =
-      std::any_of(networks_.begin(), networks_.end(),
-                  [sender](const auto& entry) { return entry.second->controller() == sender; });
-  if (!is_retry && !is_controller &&
-      !credentials_gate_.enter(vl1::mixed(gate_salt_ ^ sender.number()), now.time,
-                               kCredentialsGate)) {
-    ++counters_.rate_limited;
-    return Verdict::Ignored;
-  }
   const auto credentials = NetworkCredentials::parse(packet.payload);
   if (!credentials) {
     ++counters_.malformed;
@@ -229,7 +237,17 @@ vl1::Verdict Vl2::Engine::on_credentials(Now now, const Incoming& packet, bool i
   }
   Intake intake;
   intake.sender = sender;
+  // Controllers are exempt: a revocation must not be lost because it followed a renewal (15.7).
+  intake.exempt =
+      is_retry || std::any_of(networks_.begin(), networks_.end(), [&](const auto& entry) {
+        return entry.second->controller() == sender;
+      });
   take_all(now, *credentials, intake);
+  const auto was_refused = [](const auto& look) { return !look.second; };
+  if (!intake.looked.empty() &&
+      std::all_of(intake.looked.begin(), intake.looked.end(), was_refused)) {
+    return Verdict::Ignored;
+  }
   if (intake.missing) {
     vl1_->request_identity(now, intake.missing, out);
     if (!is_retry) hold(now, packet, NetworkId(), intake.missing);
@@ -243,6 +261,7 @@ void Vl2::Engine::accept_own_credentials(Now now, ByteView payload, Outbox& out)
   if (!credentials) return;
   Intake intake;
   intake.sender = own();
+  intake.exempt = true;
   take_all(now, *credentials, intake);
   after_intake(now, intake, out);
 }
@@ -252,6 +271,7 @@ void Vl2::Engine::accept_inline(Now now, Network& network, const Membership& mem
                                 Outbox& out) {
   if (membership.network() != network.id()) return;
   Intake intake;
+  intake.exempt = true;
   take(now, membership, network.id(), membership.issued_to(), intake);
   if (intake.missing) vl1_->request_identity(now, intake.missing, out);
   after_intake(now, intake, out);

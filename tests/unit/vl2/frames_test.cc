@@ -450,6 +450,23 @@ TEST_F(Frames, credentials_are_looked_at_once_a_second_and_sender) {
   EXPECT_EQ(show_membership(), vl1::Verdict::Trusted);
 }
 
+// The genuine node does not space what it shows of several networks.
+TEST_F(Frames, credentials_of_two_networks_are_looked_at_within_a_second) {
+  configure(config(false));
+  const NetworkId other(network_.number() + 1);
+  node_.vl2().join(node_.now, other, {}, {}, node_.out);
+  NetworkConfig second = config(false);
+  second.network = other;
+  node_.vl2().apply_own_config(node_.now, other, second.write(), node_.out);
+  EXPECT_EQ(show_membership(), vl1::Verdict::Trusted);
+  NetworkCredentials credentials;
+  credentials.memberships = {Membership::make(kTime, 1'800'000, other, bob_)};
+  credentials.memberships[0].sign(controller_);
+  EXPECT_EQ(show(bob_, credentials), vl1::Verdict::Trusted);
+  EXPECT_EQ(show(bob_, credentials), vl1::Verdict::Ignored);
+  EXPECT_EQ(counters().rate_limited, 1U);
+}
+
 TEST_F(Frames, credentials_of_unknown_signers_prove_nothing_yet) {
   LoneVl2 node(alice_, {bob_});  // has never heard of the controller
   node.vl2().join(node.now, network_, {}, {}, node.out);
