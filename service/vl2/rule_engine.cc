@@ -19,7 +19,6 @@ namespace {
 enum class Match : std::uint8_t { No, Yes, HardNo, HardYes };
 
 constexpr Match plain(bool yes) { return yes ? Match::Yes : Match::No; }
-constexpr Match hard(bool yes) { return yes ? Match::HardYes : Match::HardNo; }
 
 constexpr std::uint64_t kInbound = 1ULL << 63;
 constexpr std::uint64_t kMulticast = 1ULL << 62;
