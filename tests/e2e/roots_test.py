@@ -9,7 +9,7 @@ from internet import Internet
 from members import Flow, Scene, why_not
 
 FLOW = 20  # seconds that connections outlive the root
-NOTICED = 1.5  # seconds without a byte: more than a busy machine may cause
+NOTICED = 2.5  # seconds without a byte: more than a busy machine may cause
 
 
 def at_once(work, items):
