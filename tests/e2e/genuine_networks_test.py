@@ -69,8 +69,11 @@ class Networks(unittest.TestCase):
             def look():
                 return next(iter(seen_by(node, AD_HOC).get("assignedAddresses", [])), None)
             return wait_until(look, f"{node.name} has an address on {AD_HOC}").split("/")[0]
-        at_once(*(lambda c=client, s=server: self.world.must_fetch(c, address(s))
-                  for client, server in self.world.both_ways()))
+        def one(client, server):
+            self.world.must_fetch(client, address(server))
+            outside = client.run("curl", "-sS", "--max-time", "3", f"http://[{address(server)}]:7999/")
+            self.assertEqual(outside.returncode, 28, "neither an answer nor a refusal comes from outside the range")
+        at_once(*(lambda ways=ways: one(*ways) for ways in self.world.both_ways()))
 
     def ping_from_theirs(self, *arguments):
         done = self.world.theirs.run(have("ping"), "-c3", "-i0.3", "-W3", *arguments)
