@@ -38,6 +38,8 @@ class Controller::Impl {
   void push_all(Now now, NetworkId id, Outbox& out);
   std::vector<Address> online_members(Now now, NetworkEntry& network) const;
   void push(Now now, NetworkId id, Address member, Outbox& out);
+  static void keep_in_touch(Now now, NetworkEntry& network, Address member);
+  static void take_up_again(NetworkEntry& network, Address member);
   void revoke(Now now, NetworkId id, NetworkEntry& network, const std::vector<Address>& members,
               Outbox& out);
   void on_deadline(Now now, Outbox& out);
@@ -273,6 +275,29 @@ void Controller::Impl::push(Now now, NetworkId id, Address member, Outbox& out) 
   serve(now, {id, identity, metadata, PacketId(), true}, out);
 }
 
+// Before the record goes.
+void Controller::Impl::keep_in_touch(Now now, NetworkEntry& network, Address member) {
+  std::erase_if(network.deleted,
+                [&](const auto& entry) { return now.time - entry.second.last_request >= kOnline; });
+  if (network.heard.count(member) == 0) return;
+  MemberEntry& entry = network.members.at(member);
+  MemberEntry& kept = network.deleted[member];
+  kept.last_request = entry.last_request;
+  kept.metadata = std::move(entry.metadata);
+  kept.identity = entry.identity;
+}
+
+// When there is a new one.
+void Controller::Impl::take_up_again(NetworkEntry& network, Address member) {
+  auto before = network.deleted.extract(member);
+  if (before.empty()) return;
+  MemberEntry& entry = network.members.at(member);
+  entry.last_request = before.mapped().last_request;
+  entry.metadata = std::move(before.mapped().metadata);
+  entry.identity = before.mapped().identity;
+  network.heard.insert(member);
+}
+
 // Who can be told something now. Forgets those who have not asked for long.
 std::vector<Address> Controller::Impl::online_members(Now now, NetworkEntry& network) const {
   std::vector<Address> online;
@@ -434,6 +459,7 @@ Result<std::string, std::string> Controller::change_member(Now now, NetworkId ne
                                  : Records::record_of(*known);
   merge_member(record, *changes, now.wall_ms);
   if (impl_->records.save_member(network, *entry, member, std::move(record), out)) {
+    if (known == nullptr) impl_->take_up_again(*entry, member);
     const bool is_authorized = impl_->records.find(network, member)->definition.authorized;
     if (was_authorized && !is_authorized) {
       log(LogArea::Controller, LogLevel::Info, "net={} peer={} is no longer authorised",
@@ -450,6 +476,7 @@ bool Controller::delete_member(Now now, NetworkId network, Address member, Outbo
   const MemberEntry* known = impl_->records.find(network, member);
   if (entry == nullptr || known == nullptr) return false;
   if (known->definition.authorized) impl_->revoke(now, network, *entry, {member}, out);
+  impl_->keep_in_touch(now, *entry, member);
   impl_->records.remove_member(network, *entry, member, out);
   return true;
 }

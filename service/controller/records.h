@@ -43,6 +43,9 @@ struct NetworkEntry {
   // Who has asked since the start, now and then without those who have gone: the only ones that
   // can be told anything.
   std::set<Address> heard;
+  // Those of them whose record was deleted: with a new one they are told at once, and not when they
+  // ask the next time. Only what is in memory counts.
+  std::map<Address, MemberEntry> deleted;
 };
 
 class Records {

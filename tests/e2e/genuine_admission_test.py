@@ -6,7 +6,7 @@ import unittest
 from harness import have, wait_until
 from internet import Internet
 from members import Scene, why_not
-from networks import MixedWorld, administer, at_once
+from networks import MixedWorld, administer, at_once, rest
 
 STOPS = 5.0  # seconds after which traffic of somebody turned out has to have stopped
 QUIET = 2.0  # without a byte for so long: stopped
@@ -148,6 +148,20 @@ class Admission(unittest.TestCase):
                 net.forget(theirs)
             wait_until(lambda: not self.world.fetches(ours, self.address(net, theirs), limit=2),
                        "the forgotten one is out")
+        self.on_both(one)
+
+    def test_6_a_deleted_network_is_over_at_once(self):
+        """Our member hears of it by the revocation of its own membership and asks what became of it."""
+        ours, theirs = self.world.members
+
+        def one(net):
+            # Who was forgotten is served again as soon as it is admitted, although it does not ask.
+            net.member(theirs, authorized=True)
+            for client, server in self.world.both_ways():
+                self.world.must_fetch(client, self.address(net, server), limit=20)
+            rest(net.controller, "DELETE", f"controller/network/{net.id}")
+            wait_until(lambda: net.seen_by(ours)["status"] == "NOT_FOUND", "our node knows", 10)
+            self.assertIn(net.controller.id, net.seen_by(ours)["reason"])
         self.on_both(one)
 
 

@@ -192,6 +192,23 @@ TEST_F(Deciding, service_is_remembered_for_three_minutes) {
   EXPECT_FALSE(controller_.is_authorized(now_, network_, alice_.address()));
 }
 
+TEST_F(Deciding, a_member_that_was_forgotten_and_is_admitted_again_need_not_ask_first) {
+  make("{}");
+  const char* const admitted = R"({"authorized":true})";
+  ASSERT_TRUE(controller_.change_member(now_, network_, alice_.address(), admitted, out_));
+  ask(alice_);
+  ASSERT_TRUE(controller_.delete_member(now_, network_, alice_.address(), out_));
+  EXPECT_FALSE(controller_.is_authorized(now_, network_, alice_.address()));
+  ASSERT_TRUE(controller_.change_member(now_, network_, alice_.address(), admitted, out_));
+  EXPECT_TRUE(controller_.is_authorized(now_, network_, alice_.address())) << "it was pushed";
+  EXPECT_EQ(member(alice_)["identity"], alice_.text());
+  // Who has not been heard for two minutes is offline.
+  ASSERT_TRUE(controller_.delete_member(now_, network_, alice_.address(), out_));
+  wait(120'000);
+  ASSERT_TRUE(controller_.change_member(now_, network_, alice_.address(), admitted, out_));
+  EXPECT_FALSE(controller_.is_authorized(now_, network_, alice_.address()));
+}
+
 TEST_F(Deciding, a_deleted_network_takes_its_members_with_it) {
   make(R"({"private":false})");
   ask(alice_);
