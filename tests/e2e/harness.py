@@ -211,11 +211,17 @@ class Namespaces:
             return "network namespaces need root"
         if not have("ip"):
             return "network namespaces need iproute2"
+        # Some places allow a namespace and not what is done in it: a chroot, a container.
         probe = f"zp{os.getpid() % 10000}"
-        made = subprocess.run(["ip", "netns", "add", probe], capture_output=True, check=False)
-        if made.returncode != 0:
-            return "network namespaces cannot be made here: " + made.stderr.decode().strip()
-        subprocess.run(["ip", "netns", "del", probe], check=False)
+        try:
+            for step in (["netns", "add", probe], ["netns", "exec", probe, "true"],
+                         ["-n", probe, "link", "add", "br0", "type", "bridge"],
+                         ["-n", probe, "link", "add", "v0", "type", "veth", "peer", "name", "v1"]):
+                made = subprocess.run(["ip", *step], capture_output=True, text=True, check=False)
+                if made.returncode != 0:
+                    return f"network namespaces cannot be used here: ip {' '.join(step)}: {made.stderr.strip()}"
+        finally:
+            subprocess.run(["ip", "netns", "del", probe], check=False, capture_output=True)
         return None
 
     def _ip(self, *arguments):
@@ -231,6 +237,14 @@ class Namespaces:
         return ["ip", "netns", "exec", self.name(host)]
 
     def __enter__(self):
+        try:
+            self._make()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _make(self):
         switch = self.name("sw")
         self._ip("netns", "add", switch)
         self._ip("-n", switch, "link", "add", "br0", "type", "bridge")
@@ -244,7 +258,6 @@ class Namespaces:
             self._ip("-n", switch, "link", "set", f"p{host}", "master", "br0", "up")
             self._ip("-n", space, "addr", "add", f"{self.address(host)}/24", "dev", "eth0")
             self._ip("-n", space, "link", "set", "eth0", "up")
-        return self
 
     def __exit__(self, *_):
         for host in (*self.names, "sw"):
