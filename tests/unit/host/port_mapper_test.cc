@@ -30,18 +30,20 @@ sockaddr_in address_of(const char* ip, std::uint16_t port) {
   return address;
 }
 
-// Runs `serve` on each readable socket until it is taken down.
+// Runs `serve` on each readable socket until stop(), which derived classes call before their
+// members go: the thread uses them.
 class Server {
  public:
   Server() = default;
-  ~Server() {
-    stop_ = true;
-    if (thread_.joinable()) thread_.join();
-  }
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
  protected:
+  ~Server() { stop(); }
+  void stop() {
+    stop_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
   UniqueFd open(int type, const char* ip, std::uint16_t port) {
     UniqueFd fd(socket(AF_INET, type | SOCK_CLOEXEC, 0));
     const int on = 1;
@@ -82,6 +84,7 @@ class NatPmpRouter : public Server {
       : given_(given_port), fd_(open(SOCK_DGRAM, kAddress, 5351)) {
     run({fd_.get()}, [this](int fd) { answer(fd); });
   }
+  ~NatPmpRouter() { stop(); }
   std::vector<Mapping> mappings() {
     const std::lock_guard lock(mutex_);
     return mappings_;
@@ -156,6 +159,7 @@ class UpnpRouter : public Server {
       }
     });
   }
+  ~UpnpRouter() { stop(); }
   std::map<std::string, Entry> entries() {
     const std::lock_guard lock(mutex_);
     return entries_;
