@@ -1,18 +1,11 @@
 #include "service/service.h"
 
-#include <fcntl.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 
-#include "common/internal_fds.h"
 #include "common/log.h"
-#include "common/real.h"
 #include "service/host/local_settings.h"
-#include "service/status.h"
-#include "service/worlds.h"
 
 namespace ztshim {
 namespace {
@@ -30,25 +23,8 @@ constexpr std::size_t kEarlyFlush = 90;
 // Frames that cause frames that cause frames: a loop between our own parts must not hang the
 // thread.
 constexpr int kMaxSettleRounds = 64;
-// One per program that waits for the network; a program waits in one place per thread.
-constexpr std::size_t kMaxWaiters = 1024;
 // While draining, time passes for the sake of `patience` only.
 constexpr Duration kDrainCheck{100};
-
-bool is_final_refusal(vl2::NetworkStatus status) {
-  switch (status) {
-    case vl2::NetworkStatus::AccessDenied:
-    case vl2::NetworkStatus::NotFound:
-    case vl2::NetworkStatus::PortError:
-    case vl2::NetworkStatus::ClientTooOld:
-    case vl2::NetworkStatus::AuthenticationRequired:
-      return true;
-    case vl2::NetworkStatus::RequestingConfiguration:
-    case vl2::NetworkStatus::Ok:
-      return false;
-  }
-  return false;
-}
 
 }  // namespace
 
@@ -217,13 +193,8 @@ Result<void, std::string> Service::store_wanted_networks() {
     for (const auto& network : store_.load_networks()) {
       if (network.id == id) settings = network.settings;
     }
-    for (const std::string& assignment : wanted.settings) {
-      if (!host::apply_local_setting(settings, assignment)) {
-        return failure(
-            fmt::format("network {}: unknown setting \"{}\"; allowed are allowManaged, "
-                        "allowGlobal, allowDefault and allowDNS",
-                        id.text(), assignment));
-      }
+    if (auto applied = host::apply_local_settings(settings, wanted.settings); !applied) {
+      return failure(fmt::format("network {}: {}", id.text(), applied.error()));
     }
     if (auto saved = store_.save_settings(id, settings); !saved) return saved;
   }
@@ -472,134 +443,6 @@ void Service::serve_calls() {
 void Service::stop() noexcept {
   stop_.store(true, std::memory_order_release);
   loop_->wake();
-}
-
-// ---- rpc::Control
-
-bool Service::networks_ready() const {
-  for (const NetworkId network : node_->vl2().networks()) {
-    const auto info = node_->vl2().info(network);
-    if (info && info->addresses.empty() && !is_final_refusal(info->status)) return false;
-  }
-  return true;
-}
-
-Result<UniqueFd> Service::make_ready_fd() {
-  // Those who no longer wait have closed their end.
-  std::erase_if(waiters_, [](const UniqueFd& waiter) {
-    pollfd asked{waiter.get(), 0, 0};
-    return real().poll(&asked, 1, 0) > 0 && (asked.revents & POLLERR) != 0;
-  });
-  if (waiters_.size() >= kMaxWaiters) return failure(std::errc::too_many_files_open);
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return failure(static_cast<std::errc>(errno));
-  UniqueFd theirs(keep_internal_fd(ends[0]));
-  waiters_.emplace_back(keep_internal_fd(ends[1]));
-  return theirs;
-}
-
-void Service::release_waiters() {
-  if (!waiters_.empty() && networks_ready()) waiters_.clear();
-}
-
-nlohmann::json Service::networks_json() const {
-  auto list = nlohmann::json::array();
-  for (const NetworkId network : node_->vl2().networks()) {
-    const auto info = node_->vl2().info(network);
-    const auto settings = settings_.find(network);
-    if (!info) continue;
-    list.push_back(status::network(
-        *info, settings == settings_.end() ? vl2::LocalSettings{} : settings->second));
-    if (const auto counters = node_->vl2().counters(network)) {
-      list.back()["counters"] = status::frame_counters(*counters);
-    }
-  }
-  return list;
-}
-
-std::string Service::status_json(rpc::Section section) const {
-  auto list = nlohmann::json::array();
-  switch (section) {
-    case rpc::Section::Status:
-      list = status::node(
-          *node_, now(),
-          {options_.home, physical_->ports().local_endpoints(), physical_->uses_tcp_relay()},
-          networks_json());
-      list["physical"] = status::physical(*physical_);
-      break;
-    case rpc::Section::Networks:
-      list = networks_json();
-      break;
-    case rpc::Section::Peers:
-      for (const auto& peer : node_->vl1().peers(now().time)) {
-        const auto& planet = node_->vl1().planet();
-        list.push_back(status::peer(peer, now(), planet && planet->has_root(peer.address)));
-      }
-      break;
-    case rpc::Section::Sockets:
-      for (const auto& socket : sockets_->list()) list.push_back(status::socket(socket));
-      break;
-  }
-  // Names of networks come from controllers: whatever is not UTF-8 is replaced, never thrown over.
-  return list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-Result<void> Service::join(std::uint64_t network) {
-  const NetworkId id(network);
-  if (const auto stored = store_.add_network(id); !stored) {
-    log(LogArea::Service, LogLevel::Error, "{}", stored.error());
-    return failure(std::errc::io_error);
-  }
-  settings_.try_emplace(id);
-  node_->join(now(), id, out_);
-  return {};
-}
-
-Result<void, std::string> Service::change_settings(
-    NetworkId network, const std::function<void(vl2::LocalSettings&)>& change) {
-  const auto known = settings_.find(network);
-  if (known == settings_.end()) {
-    return failure(fmt::format("{} is not joined", network.text()));
-  }
-  vl2::LocalSettings settings = known->second;
-  change(settings);
-  if (auto saved = store_.save_settings(network, settings); !saved) return saved;
-  known->second = settings;
-  node_->vl2().set_settings(now(), network, std::move(settings), out_);
-  return {};
-}
-
-Result<void> Service::leave(std::uint64_t network) {
-  const NetworkId id(network);
-  node_->leave(now(), id, out_);
-  bridge_->update(id);
-  settings_.erase(id);
-  store_.remove_network(id);
-  release_waiters();
-  return {};
-}
-
-Result<UniqueFd> Service::ping(std::string_view target, const rpc::Ping& request) {
-  return reachability_->ping(now().time, target, request);
-}
-
-std::string Service::why(const Endpoint& peer, const sockets::Policy& policy) {
-  return reachability_->why(peer, policy, networks_ready());
-}
-
-std::string Service::administer(std::string_view request) {
-  if (const auto answer = administer_worlds(*node_, now(), request, out_)) return *answer;
-  const auto change = [this](NetworkId network, const std::vector<std::string>& assignments) {
-    std::string unknown;
-    auto changed = change_settings(network, [&](vl2::LocalSettings& settings) {
-      for (const std::string& assignment : assignments) {
-        if (!host::apply_local_setting(settings, assignment)) unknown = assignment;
-      }
-    });
-    if (unknown.empty()) return changed;
-    return Result<void, std::string>(failure(fmt::format("unknown setting \"{}\"", unknown)));
-  };
-  return administration_.carry_out(*node_, now(), request, change, out_);
 }
 
 }  // namespace ztshim

@@ -90,9 +90,11 @@ class Service final : public rpc::Control {
   Result<UniqueFd> make_ready_fd() override;
   std::string status_json(rpc::Section section) const override;
   Result<void> join(std::uint64_t network) override;
-  // Of a joined network; stored and in effect at once. The error is one sentence.
-  Result<void, std::string> change_settings(NetworkId network,
-                                            const std::function<void(vl2::LocalSettings&)>& change);
+  // Of a joined network; stored and in effect at once, unless `change` fails. The error is one
+  // sentence.
+  Result<void, std::string> change_settings(
+      NetworkId network,
+      const std::function<Result<void, std::string>(vl2::LocalSettings&)>& change);
   Result<void> leave(std::uint64_t network) override;
   std::string administer(std::string_view request) override;
   Result<UniqueFd> ping(std::string_view target, const rpc::Ping& request) override;

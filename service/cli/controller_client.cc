@@ -75,6 +75,24 @@ Result<Json, std::string> ControllerClient::remove(const std::string& path,
   return ask({{"method", "DELETE"}, {"path", path}}, nullptr, absent);
 }
 
+int ask_controller(HomeOptions options,
+                   const std::function<Result<Json, std::string>(ControllerClient&)>& doing,
+                   const std::function<void(const Json&)>& print) {
+  if (const auto resolved = options.resolve(); !resolved) {
+    return fail(resolved.error(), kWrongUsage);
+  }
+  auto client = ControllerClient::connect(options.home);
+  if (!client) return fail(client.error());
+  const auto answer = doing(*client);
+  if (!answer) return fail(answer.error());
+  if (options.json) {
+    print_json(*answer);
+  } else {
+    print(*answer);
+  }
+  return kDone;
+}
+
 Result<void, std::string> check_network(const std::string& text) {
   if (NetworkId::parse(text)) return {};
   return failure(fmt::format("\"{}\" is no network: sixteen hexadecimal digits are", text));

@@ -2,6 +2,7 @@
 // service's socket. Notes: controller.md 8.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "service/cli/client.h"
@@ -35,6 +36,11 @@ inline std::string no_such_network(const std::string& network) {
   return "this controller has no network " + network +
          ": `ztshim controller network list` shows those it has";
 }
+
+// What such a subcommand does: asks the home's controller, prints the answer for people or scripts.
+int ask_controller(HomeOptions options,
+                   const std::function<Result<Json, std::string>(ControllerClient&)>& doing,
+                   const std::function<void(const Json&)>& print);
 
 // What was given as a network or a member; a sentence when it cannot be one.
 Result<void, std::string> check_network(const std::string& text);

@@ -16,8 +16,8 @@ Result<void, std::string> save_settings(const host::StateStore& store, NetworkId
   if (assignments.empty()) return {};
   for (auto& network : store.load_networks()) {
     if (network.id != id) continue;
-    for (const std::string& assignment : assignments) {
-      host::apply_local_setting(network.settings, assignment);
+    if (auto applied = host::apply_local_settings(network.settings, assignments); !applied) {
+      return applied;
     }
     return store.save_settings(id, network.settings);
   }
@@ -26,14 +26,9 @@ Result<void, std::string> save_settings(const host::StateStore& store, NetworkId
 
 int join(HomeOptions options, const std::string& text,
          const std::vector<std::string>& assignments) {
-  for (const std::string& assignment : assignments) {
-    vl2::LocalSettings probe;
-    if (!host::apply_local_setting(probe, assignment)) {
-      return fail(fmt::format("\"{}\" is no setting: allowManaged, allowGlobal, allowDefault and "
-                              "allowDNS are, with =1 or =0",
-                              assignment),
-                  kWrongUsage);
-    }
+  vl2::LocalSettings probe;
+  if (const auto good = host::apply_local_settings(probe, assignments); !good) {
+    return fail(good.error(), kWrongUsage);
   }
   const auto network = NetworkId::parse(text);
   if (!network || !*network) {

@@ -88,15 +88,17 @@ class LocalApi::Backend final : public api::Backend {
     if (!service_.join(network.number())) {
       return failure(std::string("the membership cannot be stored"));
     }
-    return service_.change_settings(network, [&changes](vl2::LocalSettings& settings) {
-      if (changes.allow_managed) {
-        settings.allow_managed = *changes.allow_managed;
-        settings.managed_within.clear();
-      }
-      settings.allow_global = changes.allow_global.value_or(settings.allow_global);
-      settings.allow_default = changes.allow_default.value_or(settings.allow_default);
-      settings.allow_dns = changes.allow_dns.value_or(settings.allow_dns);
-    });
+    return service_.change_settings(
+        network, [&changes](vl2::LocalSettings& settings) -> Result<void, std::string> {
+          if (changes.allow_managed) {
+            settings.allow_managed = *changes.allow_managed;
+            settings.managed_within.clear();
+          }
+          settings.allow_global = changes.allow_global.value_or(settings.allow_global);
+          settings.allow_default = changes.allow_default.value_or(settings.allow_default);
+          settings.allow_dns = changes.allow_dns.value_or(settings.allow_dns);
+          return {};
+        });
   }
 
   Service& service_;

@@ -128,21 +128,13 @@ void add_change_options(CLI::App& command, Options& options) {
 using Doing = std::function<Result<Json, std::string>(ControllerClient&, const Options&)>;
 using Print = void (*)(const Json&);
 
-int carry_out(Options options, const Doing& doing, Print print) {
-  if (const auto resolved = options.resolve(); !resolved) {
-    return fail(resolved.error(), kWrongUsage);
-  }
+int carry_out(const Options& options, const Doing& doing, Print print) {
   if (auto good = check_network(options.network); !good) return fail(good.error(), kWrongUsage);
   if (!options.address.empty()) {
     if (auto good = check_member(options.address); !good) return fail(good.error(), kWrongUsage);
   }
-  auto client = ControllerClient::connect(options.home);
-  if (!client) return fail(client.error());
-  const auto answer = doing(*client, options);
-  if (!answer) return fail(answer.error());
-  if (options.json) return print_json(*answer), kDone;
-  print(*answer);
-  return kDone;
+  return ask_controller(
+      options, [&](ControllerClient& client) { return doing(client, options); }, print);
 }
 
 Result<Json, std::string> list_members(ControllerClient& client, const Options& options) {

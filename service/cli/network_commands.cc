@@ -234,17 +234,11 @@ void print_network(const Json& network) {
 using Doing = std::function<Result<Json, std::string>(ControllerClient&, Options&)>;
 
 int carry_out(Options options, const Doing& doing, const std::function<void(const Json&)>& print) {
-  if (auto resolved = options.resolve(); !resolved) return fail(resolved.error(), kWrongUsage);
   if (!options.network.empty()) {
     if (auto good = check_network(options.network); !good) return fail(good.error(), kWrongUsage);
   }
-  auto client = ControllerClient::connect(options.home);
-  if (!client) return fail(client.error());
-  const auto answer = doing(*client, options);
-  if (!answer) return fail(answer.error());
-  if (options.json) return print_json(*answer), kDone;
-  print(*answer);
-  return kDone;
+  return ask_controller(
+      options, [&](ControllerClient& client) { return doing(client, options); }, print);
 }
 
 // One after the other: a list of everything would keep the controller busy while it reads records

@@ -44,22 +44,23 @@ int print_compiled(const std::string& file) {
   return kDone;
 }
 
-int with_network(Options options,
+// Prints the rules of the network that `doing` brings.
+int with_network(const Options& options,
                  const std::function<Result<Json, std::string>(ControllerClient&)>& doing) {
-  if (auto resolved = options.resolve(); !resolved) return fail(resolved.error(), kWrongUsage);
   if (auto good = check_network(options.network); !good) return fail(good.error(), kWrongUsage);
-  auto client = ControllerClient::connect(options.home);
-  if (!client) return fail(client.error());
-  const auto network = doing(*client);
-  if (!network) return fail(network.error());
-  if (options.json) {
-    Json fields = Json::object();
-    for (const char* key : {"rules", "capabilities", "tags"}) fields[key] = (*network)[key];
-    return print_json(fields), kDone;
-  }
-  fmt::print("{} rules, {} capabilities, {} tags\n", (*network)["rules"].size(),
-             (*network)["capabilities"].size(), (*network)["tags"].size());
-  return kDone;
+  return ask_controller(
+      options,
+      [&](ControllerClient& client) -> Result<Json, std::string> {
+        const auto network = doing(client);
+        if (!network) return network;
+        Json fields = Json::object();
+        for (const char* key : {"rules", "capabilities", "tags"}) fields[key] = (*network)[key];
+        return fields;
+      },
+      [](const Json& fields) {
+        fmt::print("{} rules, {} capabilities, {} tags\n", fields["rules"].size(),
+                   fields["capabilities"].size(), fields["tags"].size());
+      });
 }
 
 int set_rules(const Options& options) {

@@ -55,6 +55,20 @@ bool apply_local_setting(vl2::LocalSettings& settings, std::string_view assignme
   return false;
 }
 
+Result<void, std::string> apply_local_settings(vl2::LocalSettings& settings,
+                                               const std::vector<std::string>& assignments) {
+  vl2::LocalSettings changed = settings;
+  for (const std::string& assignment : assignments) {
+    if (!apply_local_setting(changed, assignment)) {
+      return failure("\"" + assignment +
+                     "\" is no setting: allowManaged, allowGlobal, allowDefault and allowDNS are, "
+                     "with =1 or =0");
+    }
+  }
+  settings = std::move(changed);
+  return {};
+}
+
 std::string format_local_settings(const vl2::LocalSettings& settings) {
   std::string managed = settings.allow_managed ? "1" : "0";
   if (!settings.managed_within.empty()) {

@@ -3,10 +3,11 @@
 usage: feed.py FOLDER PORT      /NAME: that file;  /drip/SECONDS: DRIP bytes every tenth of a second
 """
 import http.server
+import select
 import sys
-import time
 
 DRIP = 2_000
+EVERY = 0.1  # seconds: the rate is what scenarios want, they see pauses by it
 
 
 def drip(seconds):
@@ -23,7 +24,8 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.end_headers()
         for piece in drip(int(self.path.rsplit("/", 1)[1])):
             self.wfile.write(piece)
-            time.sleep(0.1)
+            if select.select([self.connection], [], [], EVERY)[0]:
+                break  # the client has gone: it has no more to say
         return None
 
 

@@ -3,7 +3,6 @@
 Everything lives below one temporary folder and is stopped at the end. Nothing here sleeps for a fixed
 time: wait_until() polls something observable, with a generous limit.
 """
-import contextlib
 import json
 import os
 import pathlib
@@ -180,8 +179,10 @@ class World:
     def __exit__(self, kind, value, trace):
         trouble = []
         for program in reversed(self.programs):
-            with contextlib.suppress(AssertionError):
+            try:
                 program.stop()
+            except AssertionError as stayed:
+                trouble.append(str(stayed))
         if self.lab:
             status = self.lab.stop()
             if status != 0:

@@ -4,7 +4,6 @@ A Scene is a folder with the homes, logs and programs of one private world: its 
 members. OurMember runs `ztshim service` and programs under the shim; TheirMember runs the genuine
 zerotier-one (ZEROTIER_ONE) and plain programs over its kernel interface. Both answer the same questions.
 """
-import contextlib
 import itertools
 import json
 import os
@@ -72,15 +71,20 @@ class Scene:
         return program
 
     def __exit__(self, kind, value, trace):
+        trouble = []
         try:
             for program in reversed(self.programs):
-                with contextlib.suppress(AssertionError):
+                try:
                     program.stop()
-            if kind or os.environ.get("ZTSHIM_E2E_FAILED"):
+                except AssertionError as stayed:
+                    trouble.append(str(stayed))
+            if kind or trouble or os.environ.get("ZTSHIM_E2E_FAILED"):
                 self.tell()
         finally:
             if os.environ.get("KEEP") != "1":
                 shutil.rmtree(self.folder, ignore_errors=True)
+        if trouble and not kind:
+            raise AssertionError("; ".join(trouble))
 
     def tell(self):
         """The ends of all logs, for whoever looks for the reason of a failure."""

@@ -185,6 +185,19 @@ TEST(LocalSettings, AnAssignmentChangesOneSettingAndUnknownKeysNone) {
   EXPECT_FALSE(settings.allow_global);
 }
 
+TEST(LocalSettings, OneUnknownAssignmentAmongGoodOnesChangesNothing) {
+  vl2::LocalSettings settings;
+  const auto refused =
+      apply_local_settings(settings, {"allowDNS=1", "allowAll=1", "allowManaged=0"});
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().find("\"allowAll=1\""), std::string::npos) << refused.error();
+  EXPECT_FALSE(settings.allow_dns);
+  EXPECT_TRUE(settings.allow_managed);
+  EXPECT_TRUE(apply_local_settings(settings, {"allowDNS=1", "allowManaged=0"}));
+  EXPECT_TRUE(settings.allow_dns);
+  EXPECT_FALSE(settings.allow_managed);
+}
+
 TEST(LocalSettings, AnUnreadableListAdmitsNothing) {
   EXPECT_FALSE(parse_local_settings(as_bytes("allowManaged=nonsense\n")).allow_managed);
   EXPECT_TRUE(parse_local_settings(as_bytes("")).allow_managed);
