@@ -1,4 +1,5 @@
-// Byte ranges and their hexadecimal form. Deliberately without any knowledge of what the bytes mean.
+// Byte ranges and their hexadecimal form. Deliberately without any knowledge of what the bytes
+// mean.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
-// Descriptors that belong to us inside a stranger's process: kept out of the application's way, high
-// in the number space, and remembered so that the close hook can protect them. Lock-free and free
-// of allocation: usable in signal handlers and vfork children.
+// Descriptors that belong to us inside a stranger's process: kept out of the application's way,
+// high in the number space, and remembered so that the close hook can protect them. Lock-free and
+// free of allocation: usable in signal handlers and vfork children.
 #pragma once
 
 namespace ztshim {

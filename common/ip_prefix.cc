@@ -12,7 +12,8 @@ namespace {
 IpAddress keep_bits(ByteView source, bool is_v4, unsigned bits) {
   std::array<std::uint8_t, 16> kept{};
   for (std::size_t i = 0; i < source.size(); ++i) {
-    const unsigned here = bits > 8 * i ? std::min<unsigned>(8, bits - static_cast<unsigned>(8 * i)) : 0;
+    const unsigned here =
+        bits > 8 * i ? std::min<unsigned>(8, bits - static_cast<unsigned>(8 * i)) : 0;
     kept[i] = static_cast<std::uint8_t>(source[i] & (0xff00U >> here));
   }
   return is_v4 ? IpAddress::v4(ByteView(kept).first(4)) : IpAddress::v6(kept);

@@ -11,7 +11,18 @@ namespace ztshim {
 
 enum class LogLevel : std::uint8_t { Trace, Debug, Info, Warn, Error, Off };
 // One per folder that logs; the names users write in ZTSHIM_LOG are in log.cc.
-enum class LogArea : std::uint8_t { Shim, Rpc, Vl1, Vl2, Controller, Node, Stack, Sockets, Host, Service };
+enum class LogArea : std::uint8_t {
+  Shim,
+  Rpc,
+  Vl1,
+  Vl2,
+  Controller,
+  Node,
+  Stack,
+  Sockets,
+  Host,
+  Service
+};
 inline constexpr std::size_t kLogAreaCount = 10;
 
 // "warn", "debug", or "vl1=debug,shim=trace"; false (and nothing changed) when it does not parse.

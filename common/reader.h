@@ -9,7 +9,8 @@
 namespace ztshim {
 
 // Walks big-endian bytes. After the first short read it yields zeroes and empty views for good: a
-// parser reads straight through and checks failed() once. Views live as long as the bytes read from.
+// parser reads straight through and checks failed() once. Views live as long as the bytes read
+// from.
 class Reader {
  public:
   explicit Reader(ByteView bytes) : rest_(bytes) {}

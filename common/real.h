@@ -43,8 +43,8 @@ struct Real {
 };
 
 // Never fails, never blocks, never logs. Resolved at the first call and the same for all threads;
-// while the resolver itself runs (dlsym may allocate, and malloc may call a hook) the calling thread
-// gets plain system calls instead.
+// while the resolver itself runs (dlsym may allocate, and malloc may call a hook) the calling
+// thread gets plain system calls instead.
 const Real& real() noexcept;
 
 }  // namespace ztshim

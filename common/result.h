@@ -1,4 +1,5 @@
-// Result<T, E>: a value or the reason why there is none. One file to change when std::expected arrives.
+// Result<T, E>: a value or the reason why there is none. One file to change when std::expected
+// arrives.
 #pragma once
 
 #include <system_error>

@@ -7,7 +7,8 @@
 
 namespace ztshim {
 
-// Appends to a vector it does not own. Cannot fail; bounds are the caller's business before writing.
+// Appends to a vector it does not own. Cannot fail; bounds are the caller's business before
+// writing.
 class Writer {
  public:
   explicit Writer(Bytes& out) : out_(out) {}

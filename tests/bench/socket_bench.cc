@@ -1,5 +1,5 @@
-// Measures a pair of ordinary blocking sockets: bulk each way, ping-pong, connections. Knows nothing of
-// us, so it runs on the kernel and under the shim unchanged; tests/bench/run drives it.
+// Measures a pair of ordinary blocking sockets: bulk each way, ping-pong, connections. Knows
+// nothing of us, so it runs on the kernel and under the shim unchanged; tests/bench/run drives it.
 //
 //   socket_bench serve PORT
 //   socket_bench measure HOST PORT BULK_MIB ROUNDS CONNECTIONS     prints one line of JSON
@@ -98,13 +98,16 @@ void serve_connection(int fd) {
       }
       break;
     }
-    case 'C': write_all(fd, &verb, 1); break;
+    case 'C':
+      write_all(fd, &verb, 1);
+      break;
     case 'R': {
       const std::uint64_t used = cpu_ns();
       write_all(fd, &used, sizeof used);
       break;
     }
-    default: break;
+    default:
+      break;
   }
 }
 
@@ -209,7 +212,8 @@ int measure(char** argv) {
   const int fd = client.open({'E', 0});
   auto start = std::chrono::steady_clock::now();
   for (long i = 0; i < rounds; ++i) {
-    if (!write_all(fd, message, sizeof message) || !read_all(fd, message, sizeof message)) die("echo");
+    if (!write_all(fd, message, sizeof message) || !read_all(fd, message, sizeof message))
+      die("echo");
   }
   const double round_us = seconds_since(start) * 1e6 / static_cast<double>(rounds);
   close(fd);
@@ -223,9 +227,10 @@ int measure(char** argv) {
   }
   const double per_second = static_cast<double>(connections) / seconds_since(start);
 
-  std::printf("{\"up_gbit_s\": %.3f, \"up_ns_per_byte\": %.3f, \"down_gbit_s\": %.3f, "
-              "\"down_ns_per_byte\": %.3f, \"round_trip_us\": %.1f, \"connections_s\": %.0f}\n",
-              up.gbit_s, up.cpu_ns_per_byte, down.gbit_s, down.cpu_ns_per_byte, round_us, per_second);
+  std::printf(
+      "{\"up_gbit_s\": %.3f, \"up_ns_per_byte\": %.3f, \"down_gbit_s\": %.3f, "
+      "\"down_ns_per_byte\": %.3f, \"round_trip_us\": %.1f, \"connections_s\": %.0f}\n",
+      up.gbit_s, up.cpu_ns_per_byte, down.gbit_s, down.cpu_ns_per_byte, round_us, per_second);
   return 0;
 }
 
@@ -234,6 +239,7 @@ int measure(char** argv) {
 int main(int argc, char** argv) {
   if (argc == 3 && std::strcmp(argv[1], "serve") == 0) return serve(argv[2]);
   if (argc == 7 && std::strcmp(argv[1], "measure") == 0) return measure(argv);
-  std::fputs("usage: socket_bench serve PORT | measure HOST PORT BULK_MIB ROUNDS CONNECTIONS\n", stderr);
+  std::fputs("usage: socket_bench serve PORT | measure HOST PORT BULK_MIB ROUNDS CONNECTIONS\n",
+             stderr);
   return 64;
 }
