@@ -88,6 +88,13 @@ bool IpAddress::is_link_local() const {
                  : is_v6() && bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80;
 }
 
+bool IpAddress::needs_scope() const {
+  if (!is_v6()) return false;
+  if (!is_multicast()) return is_link_local();
+  const int scope = bytes_[1] & 0x0f;
+  return scope == 1 || scope == 2;  // of the interface, of the link
+}
+
 bool IpAddress::is_v4_mapped() const {
   return is_v6() && std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), bytes_.begin());
 }
@@ -113,7 +120,8 @@ std::string IpAddress::text() const {
 }
 
 Result<Endpoint, std::errc> Endpoint::from_sockaddr(const sockaddr* address, socklen_t length) {
-  if (address == nullptr || length < sizeof(sa_family_t)) return failure(std::errc::invalid_argument);
+  if (address == nullptr || length < sizeof(sa_family_t))
+    return failure(std::errc::invalid_argument);
   if (address->sa_family == AF_INET) {
     sockaddr_in in{};
     if (length < sizeof in) return failure(std::errc::invalid_argument);
@@ -126,7 +134,9 @@ Result<Endpoint, std::errc> Endpoint::from_sockaddr(const sockaddr* address, soc
     sockaddr_in6 in{};
     if (length < kShortForm) return failure(std::errc::invalid_argument);
     std::memcpy(&in, address, std::min<std::size_t>(length, sizeof in));
-    return Endpoint{IpAddress::v6(ByteView(in.sin6_addr.s6_addr, 16)), ntohs(in.sin6_port)};
+    Endpoint endpoint{IpAddress::v6(ByteView(in.sin6_addr.s6_addr, 16)), ntohs(in.sin6_port)};
+    if (endpoint.ip.needs_scope()) endpoint.scope = in.sin6_scope_id;
+    return endpoint;
   }
   return failure(std::errc::address_family_not_supported);
 }
@@ -168,6 +178,7 @@ socklen_t Endpoint::to_sockaddr(sockaddr_storage& to, int family) const {
   in.sin6_family = AF_INET6;
   in.sin6_port = htons(port);
   if (ip) std::memcpy(in.sin6_addr.s6_addr, ip.mapped().bytes().data(), 16);
+  in.sin6_scope_id = scope;
   std::memcpy(&to, &in, sizeof in);
   return sizeof in;
 }

@@ -40,6 +40,7 @@ class IpAddress {
   bool is_loopback() const;     // 127/8, ::1, and IPv4-mapped 127/8
   bool is_multicast() const;
   bool is_link_local() const;
+  bool needs_scope() const;  // IPv6 addresses and groups of one link
   bool is_v4_mapped() const;
   IpAddress unmapped() const;  // IPv4-mapped V6 -> V4; all else unchanged
   IpAddress mapped() const;    // V4 -> IPv4-mapped V6; all else unchanged
@@ -56,6 +57,9 @@ class IpAddress {
 struct Endpoint {
   IpAddress ip;
   std::uint16_t port = 0;
+  // The interface's index where the address means nothing without one (IPv6 link-local addresses
+  // and groups); 0 everywhere else.
+  std::uint32_t scope = 0;
 
   // EINVAL: length too short for the family; EAFNOSUPPORT: neither AF_INET nor AF_INET6.
   static Result<Endpoint, std::errc> from_sockaddr(const sockaddr* address, socklen_t length);

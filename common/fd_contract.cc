@@ -19,12 +19,13 @@ void put_hex(char* to, std::uint64_t value) {
   for (int i = 15; i >= 0; --i, value >>= 4) to[i] = kDigits[value & 15];
 }
 
-void put_endpoint(std::uint8_t* to, const Endpoint& endpoint) {  // 20 bytes
+void put_endpoint(std::uint8_t* to, const Endpoint& endpoint) {  // 24 bytes
   const ByteView ip = endpoint.ip.bytes();
   to[0] = static_cast<std::uint8_t>(ip.size());
   to[2] = static_cast<std::uint8_t>(endpoint.port >> 8);
   to[3] = static_cast<std::uint8_t>(endpoint.port);
   if (!ip.empty()) std::memcpy(to + 4, ip.data(), ip.size());
+  std::memcpy(to + 20, &endpoint.scope, 4);
 }
 
 Endpoint get_endpoint(const std::uint8_t* from) {
@@ -32,6 +33,7 @@ Endpoint get_endpoint(const std::uint8_t* from) {
   if (from[0] == 4) endpoint.ip = IpAddress::v4(ByteView(from + 4, 4));
   if (from[0] == 16) endpoint.ip = IpAddress::v6(ByteView(from + 4, 16));
   endpoint.port = static_cast<std::uint16_t>(from[2] << 8 | from[3]);
+  std::memcpy(&endpoint.scope, from + 20, 4);
   return endpoint;
 }
 
@@ -68,7 +70,7 @@ void AcceptMessage::write(std::span<std::uint8_t, kSize> to) const {
   std::memcpy(to.data(), &kAcceptMagic, 4);
   std::memcpy(to.data() + 8, &connection, 8);
   put_endpoint(to.data() + 16, peer);
-  put_endpoint(to.data() + 36, local);
+  put_endpoint(to.data() + 40, local);
 }
 
 std::optional<AcceptMessage> AcceptMessage::read(ByteView from) {
@@ -79,7 +81,7 @@ std::optional<AcceptMessage> AcceptMessage::read(ByteView from) {
   AcceptMessage message;
   std::memcpy(&message.connection, from.data() + 8, 8);
   message.peer = get_endpoint(from.data() + 16);
-  message.local = get_endpoint(from.data() + 36);
+  message.local = get_endpoint(from.data() + 40);
   return message;
 }
 

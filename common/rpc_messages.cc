@@ -25,12 +25,13 @@ class SpanWriter {
   void bytes(ByteView more) {
     for (const std::uint8_t b : more) byte(b);
   }
-  void endpoint(const Endpoint& value) {  // family (0, 4, 16), port, 16 bytes
+  void endpoint(const Endpoint& value) {  // family (0, 4, 16), port, 16 bytes, scope
     const ByteView ip = value.ip.bytes();
     byte(static_cast<std::uint8_t>(ip.size()));
     be(value.port);
     bytes(ip);
     for (std::size_t i = ip.size(); i < 16; ++i) byte(0);
+    be(value.scope);
   }
   template <std::size_t N>
   void sized(const InlineBytes<N>& value) {
@@ -75,6 +76,7 @@ Endpoint read_endpoint(MessageReader& in) {
   const auto size = in.be<std::uint8_t>();
   endpoint.port = in.be<std::uint16_t>();
   const ByteView raw = in.take(16);
+  endpoint.scope = in.be<std::uint32_t>();
   if (raw.empty()) return {};
   if (size == 4) {
     endpoint.ip = IpAddress::v4(raw.first(4));
@@ -106,12 +108,14 @@ void put(SpanWriter& out, const Hello& body) {
   out.i32(body.pid);
   out.be(static_cast<std::uint8_t>(body.egress));
   out.be(static_cast<std::uint8_t>(body.listen));
+  out.be(static_cast<std::uint8_t>(body.loopback));
 }
 void get(MessageReader& in, Hello& body) {
   body.version = in.be<std::uint16_t>();
   body.pid = read_i32(in);
   body.egress = read_enum(in, Egress::Virtual);
   body.listen = read_enum(in, ListenOn::Both);
+  body.loopback = read_enum(in, Loopback::Virtual);
 }
 
 void put(SpanWriter& out, const CreateSocket& body) {
@@ -202,6 +206,17 @@ void get(MessageReader& in, Ping& body) {
   body.count = in.be<std::uint32_t>();
   body.interval_ms = in.be<std::uint32_t>();
   body.size = in.be<std::uint32_t>();
+}
+
+void put(SpanWriter& out, const CheckSend& body) {
+  out.endpoint(body.destination);
+  out.be(body.size);
+  out.be(body.interface_index);
+}
+void get(MessageReader& in, CheckSend& body) {
+  body.destination = read_endpoint(in);
+  body.size = in.be<std::uint32_t>();
+  body.interface_index = in.be<std::uint32_t>();
 }
 
 void put(SpanWriter& out, const Why& body) { out.endpoint(body.peer); }

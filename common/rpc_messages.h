@@ -17,7 +17,7 @@
 namespace ztshim::rpc {
 
 // Changes whenever a layout or a meaning does: library and service may come from different builds.
-inline constexpr std::uint16_t kVersion = 1;
+inline constexpr std::uint16_t kVersion = 2;
 // The longest option value we know is TCP_INFO's (about 250 bytes); longer ones are cut.
 inline constexpr std::size_t kMaxOptionSize = 512;
 inline constexpr std::size_t kMaxPayload = 1024;
@@ -68,6 +68,7 @@ enum class Op : std::uint16_t {
   Ping,
   Why,
   AwaitSent,
+  CheckSend,
 };
 
 enum class Side : std::uint8_t { Local, Peer };
@@ -80,6 +81,7 @@ struct Hello {
   std::int32_t pid = 0;
   Egress egress = Egress::Split;
   ListenOn listen = ListenOn::Virtual;
+  Loopback loopback = Loopback::Host;
   bool operator==(const Hello&) const = default;
 };
 struct CreateSocket {  // reply: number = socket id, with the application's end
@@ -198,9 +200,22 @@ struct AwaitSent {
   bool operator==(const AwaitSent&) const = default;
 };
 
-using Body = std::variant<Hello, CreateSocket, Bind, Connect, Listen, ReturnConnection, Shutdown,
-                          GetName, TakeError, GetOption, SetOption, RememberedOptions, UnsentBytes,
-                          WaitReady, Status, Join, Leave, Administer, Ping, Why, AwaitSent>;
+// Of a datagram socket: would a datagram of `size` bytes to `destination` (empty: to the connected
+// peer) leave? Binds the socket as its first send does. Reply: Done; Failed with what sendto(2)
+// says: EMSGSIZE, EACCES, ENETUNREACH, EDESTADDRREQ, …; NotReady. Whoever sends asks this once for
+// each new destination: the datagrams themselves go through the pair and get no answer.
+struct CheckSend {
+  static constexpr Op kOp = Op::CheckSend;
+  Endpoint destination;
+  std::uint32_t size = 0;
+  std::uint32_t interface_index = 0;  // IP_PKTINFO's; 0: any
+  bool operator==(const CheckSend&) const = default;
+};
+
+using Body =
+    std::variant<Hello, CreateSocket, Bind, Connect, Listen, ReturnConnection, Shutdown, GetName,
+                 TakeError, GetOption, SetOption, RememberedOptions, UnsentBytes, WaitReady, Status,
+                 Join, Leave, Administer, Ping, Why, AwaitSent, CheckSend>;
 struct Request {
   SocketName socket;  // zeroes where the request is about no socket
   Body body;

@@ -10,6 +10,11 @@ std::string NetworkBridge::interface_name(NetworkId network) {
   return "zt" + to_hex((network.number() ^ network.number() >> 40) & 0xffffffffffULL, 10);
 }
 
+std::uint32_t NetworkBridge::index_of(NetworkId network) {
+  return indices_.try_emplace(network, kFirstIndex + static_cast<std::uint32_t>(indices_.size()))
+      .first->second;
+}
+
 void NetworkBridge::update(NetworkId network) {
   const auto info = node_.vl2().info(network);
   if (!info || info->effective.addresses.empty()) {
@@ -20,6 +25,7 @@ void NetworkBridge::update(NetworkId network) {
   }
   stack::InterfaceConfig config;
   config.name = interface_name(network);
+  config.index = index_of(network);
   config.mac = info->mac.number();
   config.mtu = info->mtu;
   config.addresses = info->effective.addresses;

@@ -24,15 +24,21 @@ class NetworkBridge {
 
   // What applications see as the interface's name: "zt" and ten digits made of the network ID.
   static std::string interface_name(NetworkId network);
+  // The kernel numbers its own from 1 and never gets there.
+  static constexpr std::uint32_t kFirstIndex = 1'000'000;
 
  private:
   static stack::InterfaceId interface_of(NetworkId network) {
     return static_cast<stack::InterfaceId>(network.number());
   }
 
+  // A network keeps its number as long as the service runs, also when it is left and joined again.
+  std::uint32_t index_of(NetworkId network);
+
   Node& node_;
   stack::Stack& stack_;
   std::map<NetworkId, stack::InterfaceConfig> interfaces_;  // as they were set last
+  std::map<NetworkId, std::uint32_t> indices_;
 };
 
 }  // namespace ztshim

@@ -98,8 +98,9 @@ void complain(std::string_view about, std::string_view reason) noexcept {
 // hosted elsewhere was started with another environment).
 bool greet(int connection) noexcept {
   const Config& settings = config();
-  const auto answer = exchange(
-      connection, {{}, rpc::Hello{rpc::kVersion, ::getpid(), settings.egress, settings.listen}});
+  const auto answer = exchange(connection, {{},
+                                            rpc::Hello{rpc::kVersion, ::getpid(), settings.egress,
+                                                       settings.listen, settings.loopback}});
   if (!answer) return false;
   if (answer->reply.kind != rpc::Reply::Kind::Done) {
     complain("the service of this home is of another version", settings.home);

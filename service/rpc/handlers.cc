@@ -183,6 +183,10 @@ class Handler {
     return {Reply::of(Kind::Done), std::move(*file)};
   }
 
+  Answer operator()(const CheckSend&) const {
+    return {Reply::failed(std::errc::operation_not_supported), {}};
+  }
+
   Answer operator()(const Join& request) const {
     if (request.network == 0) return {Reply::failed(std::errc::invalid_argument), {}};
     return {to_reply(control_.join(request.network)), {}};

@@ -41,6 +41,14 @@ sockets::Policy policy_of(const Hello& hello) {
       policy.listen = sockets::Policy::Listen::Both;
       break;
   }
+  switch (hello.loopback) {
+    case Loopback::Host:
+      policy.loopback = sockets::Policy::Loopback::Host;
+      break;
+    case Loopback::Virtual:
+      policy.loopback = sockets::Policy::Loopback::Virtual;
+      break;
+  }
   return policy;
 }
 

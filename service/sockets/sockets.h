@@ -46,6 +46,7 @@ struct SocketInfo {  // for `ztshim sockets` and status
 struct Policy {
   enum class Egress : std::uint8_t { Split, Virtual } egress = Egress::Split;
   enum class Listen : std::uint8_t { Virtual, Host, Both } listen = Listen::Virtual;
+  enum class Loopback : std::uint8_t { Host, Virtual } loopback = Loopback::Host;
 };
 
 // Whose a destination is (architecture.md 6), and why.

@@ -26,8 +26,9 @@ struct InterfaceRoute {
   auto operator<=>(const InterfaceRoute&) const = default;
 };
 struct InterfaceConfig {
-  std::string name;       // what applications see, at most 15 characters
-  std::uint64_t mac = 0;  // 48 bits, first octet most significant
+  std::string name;         // what applications see, at most 15 characters
+  std::uint32_t index = 0;  // what applications see; unique among the host's, too
+  std::uint64_t mac = 0;    // 48 bits, first octet most significant
   unsigned mtu = 2800;
   std::vector<IpPrefix> addresses;
   std::vector<InterfaceRoute> routes;

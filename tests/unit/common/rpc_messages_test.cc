@@ -11,12 +11,13 @@ namespace {
 const SocketName kSocket{ServiceId{0x1122334455667788}, SocketId{42}};
 const Endpoint kV4{IpAddress::v4(0x0a931105), 8080};
 const Endpoint kV6{*IpAddress::parse("fd00::17"), 443};
+const Endpoint kScoped{*IpAddress::parse("fe80::17"), 443, 1'000'001};
 
 // One of every kind, with no field at its default.
 std::vector<Request> all_requests() {
   const Bytes value{1, 0, 0, 0};
   return {
-      {{}, Hello{kVersion, 4711, Egress::Virtual, ListenOn::Both}},
+      {{}, Hello{kVersion, 4711, Egress::Virtual, ListenOn::Both, Loopback::Virtual}},
       {{}, CreateSocket{AF_INET6, SOCK_STREAM, 6}},
       {kSocket, Bind{kV4}},
       {kSocket, Connect{kV6, 53249}},
@@ -37,6 +38,7 @@ std::vector<Request> all_requests() {
       {{}, Ping{OptionValue(as_bytes("ff02::1%zt0")), 5, 1000, 56}},
       {{}, Why{kV6}},
       {kSocket, AwaitSent{}},
+      {kSocket, CheckSend{kScoped, 1473, 1'000'001}},
   };
 }
 
@@ -121,6 +123,7 @@ TEST(RpcRequests, WithMeaninglessValuesAreRefused) {
   const BadValue cases[] = {
       {"egress", {{}, Hello{}}, kBody + 6, 2},
       {"listen", {{}, Hello{}}, kBody + 7, 3},
+      {"loopback", {{}, Hello{}}, kBody + 8, 2},
       {"address size", {kSocket, Bind{kV4}}, kBody, 5},
       {"side", {kSocket, GetName{}}, kBody, 2},
       {"section", {{}, Status{}}, kBody, 4},
