@@ -27,6 +27,7 @@ namespace {
 
 constexpr ServiceId kFirstId{0x7e57000000000001};
 constexpr stack::InterfaceId kInterface{1};
+constexpr std::uint32_t kInterfaceIndex = 1'000'001;  // none of the host's
 
 std::atomic<bool> networks_are_ready{true};
 std::atomic<int> joined{0};
@@ -48,6 +49,7 @@ class Service final : public rpc::Control {
     stack_.set_time(loop_->now());
     stack_.set_interface(kInterface,
                          {"zttest0",
+                          kInterfaceIndex,
                           0x02aabbccdd01,
                           2800,
                           {*IpPrefix::parse("10.9.9.1/24"), *IpPrefix::parse("fd09::1/64")},
