@@ -211,6 +211,9 @@ std::string Reachability::why(const Endpoint& peer, const sockets::Policy& polic
     case Decision::Reason::LinkLocal:
       answer["reason"] = "a link-local address is on a network only together with its scope";
       break;
+    case Decision::Reason::Interface:
+      answer["reason"] = "its scope is an interface of the host";
+      break;
     case Decision::Reason::NoRoute:
       answer["reason"] = "no joined network has an address range or a managed route for it";
       break;

@@ -1,5 +1,6 @@
 #include "service/sockets/options.h"
 
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -166,6 +167,19 @@ tcp_info info_of(const Options::Facts& facts) {
   return info;
 }
 
+// Nothing for an interface of the host: the kernel object was bound to it and knows its name.
+Result<std::optional<Bytes>> device_name(std::uint32_t index, std::size_t size,
+                                         const Options::Facts& facts) {
+  if (index == 0) return Bytes{};
+  const auto id = facts.stack == nullptr ? std::nullopt : facts.stack->find_interface(index);
+  if (!id) return std::nullopt;
+  // The kernel wants room for the longest name there can be, however short this one is.
+  if (size < IFNAMSIZ) return failure(std::errc::invalid_argument);
+  Bytes name = to_bytes(as_bytes(facts.stack->name_of(*id)));
+  name.push_back(0);
+  return name;
+}
+
 bool is_known_level(int level) {
   return level == IPPROTO_TCP || level == IPPROTO_IP || level == IPPROTO_IPV6;
 }
@@ -196,6 +210,10 @@ Result<std::optional<Bytes>> Options::get(int level, int name, std::size_t size,
         return number(facts.is_listening ? 1 : 0);
       case SO_LINGER:
         return bytes_of(linger_, size);
+      case SO_BINDTODEVICE:
+        return device_name(interface_index_, size, facts);
+      case SO_BINDTOIFINDEX:
+        return number(static_cast<int>(interface_index_));
       case SO_SNDBUF:
         return number(values_.send_buffer == 0
                           ? kReportedSendBuffer
@@ -238,6 +256,8 @@ Result<Options::Set> Options::set(int level, int name, ByteView value, const Fac
     remember(level, name, value);
     return Set::Done;
   }
+  if (level == SOL_SOCKET && name == SO_BINDTODEVICE) return set_device(value, facts);
+  if (level == SOL_SOCKET && name == SO_BINDTOIFINDEX) return set_device_index(value, facts);
   if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
     // lwIP has one algorithm; asking for one by name must not look as if it were there.
     const std::string wanted(as_text(value).substr(0, as_text(value).find('\0')));
@@ -290,6 +310,44 @@ Result<Options::Set> Options::set(int level, int name, ByteView value, const Fac
   values_.*row->value = row->is_switch ? (number != 0 ? 1 : 0) : number;
   remember(level, name, value);
   return row->kernel_too ? Set::KernelToo : Set::Done;
+}
+
+// By name: ours, or none at all. (The shim asks for the host's by their number, which needs no
+// knowledge of the host's names here.)
+Result<Options::Set> Options::set_device(ByteView value, const Facts& facts) {
+  const std::string_view text = as_text(value.first(std::min<std::size_t>(value.size(), IFNAMSIZ)));
+  const std::string_view wanted = text.substr(0, text.find('\0'));
+  if (wanted.empty()) {
+    interface_index_ = 0;
+    forget(SOL_SOCKET, SO_BINDTOIFINDEX);
+    return Set::KernelToo;
+  }
+  const auto id = facts.stack == nullptr ? std::nullopt : facts.stack->find_interface(wanted);
+  if (!id) return failure(std::errc::no_such_device);
+  interface_index_ = facts.stack->index_of(*id);
+  forget(SOL_SOCKET, SO_BINDTOIFINDEX);
+  return Set::Done;
+}
+
+Result<Options::Set> Options::set_device_index(ByteView value, const Facts& facts) {
+  int index = 0;
+  if (value.size() < sizeof index) return failure(std::errc::invalid_argument);
+  std::memcpy(&index, value.data(), sizeof index);
+  if (index < 0) return failure(std::errc::invalid_argument);
+  interface_index_ = static_cast<std::uint32_t>(index);
+  const bool is_ours = facts.stack != nullptr && facts.stack->find_interface(interface_index_);
+  if (is_ours || index == 0) {
+    forget(SOL_SOCKET, SO_BINDTOIFINDEX);
+  } else {
+    remember(SOL_SOCKET, SO_BINDTOIFINDEX, value);  // for the kernel socket it will become
+  }
+  return is_ours ? Set::Done : Set::KernelToo;
+}
+
+void Options::forget(int level, int name) {
+  std::erase_if(remembered_, [&](const Remembered& known) {
+    return known.level == level && known.name == name;
+  });
 }
 
 void Options::remember(int level, int name, ByteView value) {

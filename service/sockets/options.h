@@ -11,6 +11,7 @@
 #include "common/bytes.h"
 #include "common/result.h"
 #include "service/stack/pcb.h"
+#include "service/stack/stack.h"
 
 namespace ztshim::sockets {
 
@@ -27,6 +28,7 @@ class Options {
     bool is_listening = false;
     bool is_bound = false;  // or more than that
     const stack::Pcb* pcb = nullptr;
+    const stack::Stack* stack = nullptr;  // knows the interfaces by name
   };
   // Nothing: the kernel object answers.
   Result<std::optional<Bytes>> get(int level, int name, std::size_t size, const Facts& facts) const;
@@ -43,6 +45,11 @@ class Options {
     Bytes value;
   };
   const std::vector<Remembered>& remembered() const { return remembered_; }
+
+  // What SO_BINDTODEVICE and the like (or a scope) have bound it to, ours or the host's; 0:
+  // nothing.
+  std::uint32_t interface_index() const { return interface_index_; }
+  void bind_to_interface(std::uint32_t index) { interface_index_ = index; }
 
   bool reuse_address() const { return values_.reuse_address != 0 || values_.reuse_port != 0; }
   bool reuse_port() const { return values_.reuse_port != 0; }
@@ -70,9 +77,13 @@ class Options {
     int v6_only = 0, unicast_hops = 64, traffic_class = 0, auto_flow_label = 1, v6_mtu_discover = 1;
   };
   void remember(int level, int name, ByteView value);
+  void forget(int level, int name);
+  Result<Set> set_device(ByteView name, const Facts& facts);
+  Result<Set> set_device_index(ByteView value, const Facts& facts);
 
   Values values_;
   Linger linger_;
+  std::uint32_t interface_index_ = 0;
   std::string congestion_ = "reno";
   std::vector<Remembered> remembered_;
 };

@@ -47,7 +47,16 @@ class Sockets::Impl {
   const TcpListener* sharing_port_with(const TcpListener& listener) const;
   Outcome connect_fresh(TcpSocket& socket, const Endpoint& peer, std::size_t gate_bytes,
                         const Policy& policy);
-  Decision decide(const IpAddress& ip, const Policy& policy) const;
+  Decision decide(const IpAddress& ip, const Policy& policy, std::uint32_t interface_index) const;
+  // Nothing: any; an interface of the host has no id.
+  struct Device {
+    std::uint32_t index = 0;
+    std::optional<stack::InterfaceId> id;
+    bool is_hosts() const { return index != 0 && !id; }
+  };
+  Device device(std::uint32_t index) const { return {index, table.stack().find_interface(index)}; }
+  // May a socket on this device be bound to this address?
+  bool is_bindable(const Device& device, const IpAddress& ip) const;
 
   SocketTable table;
 };
@@ -131,17 +140,30 @@ Outcome Sockets::bind(SocketId id, const Endpoint& asked, const Policy& policy) 
   if (socket == nullptr || !socket->is_fresh() || socket->is_bound()) {
     return failed(std::errc::invalid_argument);
   }
-  const Endpoint local{asked.ip.unmapped(), asked.port};
+  const Endpoint local{asked.ip.unmapped(), asked.port, asked.scope};
   // The wildcard of the other family would be written the same way.
   if (const auto error = impl_->family_error(*socket, local.ip, true)) return failed(*error);
-  if (local.ip.is_unspecified()) {
+  // A scope goes before what the socket was bound to, as in the kernel.
+  const std::uint32_t index = local.scope != 0 ? local.scope : socket->options().interface_index();
+  const auto device = impl_->device(index);
+  const bool may_be_host = policy.egress == Policy::Egress::Split;
+  if (local.ip.is_unspecified() && !device.id) {
     if (policy.listen == Policy::Listen::Host) return host();
-  } else if (!impl_->table.stack().is_own(local.ip)) {
-    const bool may_be_host = policy.egress == Policy::Egress::Split;
-    return may_be_host ? host() : failed(std::errc::address_not_available);
+    if (device.is_hosts()) {
+      return may_be_host ? host() : failed(std::errc::address_not_available);
+    }
+  } else if (!impl_->is_bindable(device, local.ip)) {
+    return may_be_host && !device.id ? host() : failed(std::errc::address_not_available);
   }
   if (impl_->is_port_taken(*socket, local)) return failed(std::errc::address_in_use);
-  return socket->bind(local);
+  return socket->bind(local, device.id);
+}
+
+bool Sockets::Impl::is_bindable(const Device& device, const IpAddress& ip) const {
+  if (!device.id) return device.index == 0 && table.stack().is_own(ip);
+  if (ip.is_unspecified()) return true;
+  // Linux lets a socket on one interface have an IPv4 address of another.
+  return table.stack().is_own_on(*device.id, ip) || (ip.is_v4() && table.stack().is_own(ip));
 }
 
 Outcome Sockets::connect(SocketId id, const Endpoint& asked, std::size_t gate_bytes,
@@ -157,7 +179,7 @@ Outcome Sockets::connect(SocketId id, const Endpoint& asked, std::size_t gate_by
   auto* const stream = dynamic_cast<TcpSocket*>(socket);
   if (stream == nullptr) return failed(std::errc::already_connected);  // it listens
   if (!stream->is_fresh()) return stream->connect_again();
-  const Endpoint peer{asked.ip.unmapped(), asked.port};
+  const Endpoint peer{asked.ip.unmapped(), asked.port, asked.scope};
   if (const auto error = impl_->family_error(*stream, peer.ip, false)) return failed(*error);
   return impl_->connect_fresh(*stream, peer, gate_bytes, policy);
 }
@@ -167,26 +189,36 @@ Outcome Sockets::Impl::connect_fresh(TcpSocket& socket, const Endpoint& peer,
   Policy own = policy;
   // A socket bound to a virtual address cannot speak for the host.
   if (socket.is_bound() && !socket.is_bound_to_wildcard()) own.egress = Policy::Egress::Virtual;
-  const Decision decision = decide(peer.ip, own);
+  const std::uint32_t bound_to = socket.options().interface_index();
+  if (peer.scope != 0 && bound_to != 0 && peer.scope != bound_to)
+    return failed(std::errc::invalid_argument);
+  const std::uint32_t index = bound_to != 0 ? bound_to : peer.scope;
+  const Decision decision = decide(peer.ip, own, index);
   if (decision.way == Decision::Way::Host) return host();
   if (decision.way == Decision::Way::Refused) return failed(std::errc::network_unreachable);
   // Bound to an IPv4-mapped address: what follows must be one, too.
   if (socket.is_bound() && socket.local().ip.is_v4_mapped() && peer.ip.is_v6())
     return failed(std::errc::address_family_not_supported);
-  return socket.connect(*decision.hop, peer, gate_bytes);
+  return socket.connect(*decision.hop, peer, gate_bytes, device(index).id);
 }
 
-Decision Sockets::decide(const IpAddress& ip, const Policy& policy) const {
-  return impl_->decide(ip, policy);
+Decision Sockets::decide(const IpAddress& ip, const Policy& policy,
+                         std::uint32_t interface_index) const {
+  return impl_->decide(ip, policy, interface_index);
 }
 
-Decision Sockets::Impl::decide(const IpAddress& ip, const Policy& policy) const {
+Decision Sockets::Impl::decide(const IpAddress& ip, const Policy& policy,
+                               std::uint32_t interface_index) const {
   using Way = Decision::Way;
   using Reason = Decision::Reason;
   const Way elsewhere = policy.egress == Policy::Egress::Split ? Way::Host : Way::Refused;
   if (ip.is_loopback() || ip.is_unspecified()) return {elsewhere, Reason::Loopback, {}};
   if (ip.is_multicast()) return {Way::Refused, Reason::Multicast, {}};
-  const auto hop = table.stack().route(ip);
+  const Device by = device(interface_index);
+  if (by.is_hosts()) return {elsewhere, Reason::Interface, {}};
+  const auto hop = by.id ? table.stack().route_on(*by.id, ip) : table.stack().route(ip);
+  // The network was asked for by its name: what it has no way to goes nowhere else.
+  if (!hop && by.id) return {Way::Refused, Reason::NoRoute, {}};
   if (hop) return {Way::Virtual, Reason::Route, hop};
   // The kernel knows the host's scopes and says what is wrong with an address without one.
   if (ip.is_v6() && ip.is_link_local()) return {elsewhere, Reason::LinkLocal, {}};
@@ -201,6 +233,10 @@ Outcome Sockets::listen(SocketId id, int backlog, std::size_t, const Policy& pol
   }
   auto* const socket = dynamic_cast<TcpSocket*>(found);
   if (socket == nullptr || !socket->is_fresh()) return failed(std::errc::invalid_argument);
+  if (impl_->device(socket->options().interface_index()).is_hosts()) {
+    const bool may_be_host = policy.egress == Policy::Egress::Split;
+    return may_be_host ? host() : failed(std::errc::address_in_use);
+  }
   if (!socket->is_bound()) {
     const IpAddress wildcard =
         socket->kind().domain == AF_INET ? IpAddress::v4(0) : IpAddress::v6(Bytes(16));
@@ -284,6 +320,7 @@ Result<std::optional<Bytes>> Sockets::get_option(SocketId id, int level, int nam
   facts.type = grave->kind.type;
   facts.protocol = IPPROTO_TCP;
   facts.is_bound = true;
+  facts.stack = &impl_->table.stack();
   Options options;
   for (const RememberedOption& option : grave->options) {
     static_cast<void>(options.set(option.level, option.name, option.value, Options::Facts{}));

@@ -56,6 +56,7 @@ struct Decision {
     Loopback,   // or the unspecified address, which means loopback to connect(2)
     Multicast,  // nothing to connect to
     LinkLocal,  // of no network without a scope
+    Interface,  // the interface it is to go by is the host's
     Route,      // `hop` is the way
     NoRoute,    // on none of the networks
   } reason = Reason::NoRoute;
@@ -85,8 +86,10 @@ class Sockets {
   // The shim has promised a gate of `gate_bytes` (0: none) and writes it after this call returns
   // InProgress; it may arrive before or after the handshake ends.
   Outcome connect(SocketId id, const Endpoint& peer, std::size_t gate_bytes, const Policy& policy);
-  // What connect() does for a socket that is bound to nothing. `ip` is not IPv4-mapped.
-  Decision decide(const IpAddress& ip, const Policy& policy) const;
+  // What connect() does for a socket that is bound to no address. `ip` is not IPv4-mapped.
+  // `interface_index`: by this interface alone (the scope, or what the socket is bound to); 0: any.
+  Decision decide(const IpAddress& ip, const Policy& policy,
+                  std::uint32_t interface_index = 0) const;
   // From now on the pair carries AcceptMessages; again: changes the backlog. Without bind: a free
   // port.
   Outcome listen(SocketId id, int backlog, std::size_t gate_bytes, const Policy& policy);

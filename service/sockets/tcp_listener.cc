@@ -91,6 +91,7 @@ Options::Facts TcpListener::facts() const {
   facts.protocol = IPPROTO_TCP;
   facts.is_listening = group_ != nullptr;
   facts.is_bound = true;
+  facts.stack = &hub_.stack();
   return facts;
 }
 

@@ -84,29 +84,32 @@ TcpSocket::TcpSocket(Hub& hub, SocketId id, const SocketKind& kind, int owner_pi
 
 // ---------------------------------------------------------------- control
 
-Outcome TcpSocket::bind(const Endpoint& local) {
+Outcome TcpSocket::bind(const Endpoint& local, std::optional<stack::InterfaceId> by) {
   if (state_ != State::Fresh || is_bound_) return failed(std::errc::invalid_argument);
   stack::Pcb pcb = stack::Pcb::create(pcb_kind(kind_, local.ip, options_.v6_only()));
   if (!pcb) return failed(std::errc::no_buffer_space);
+  if (by) pcb.stay_on(*by);
   const IpAddress address = local.ip.is_unspecified() ? IpAddress{} : local.ip;
   const auto done = pcb.bind(address, local.port, options_.reuse_address());
   if (!done) return failed(done.error());
   pcb_ = std::move(pcb);
   pcb_.listen_to(*this);
-  bound_ = {local.ip, pcb_.local().port};
+  bound_ = {local.ip, pcb_.local().port, local.scope};
   is_bound_ = true;
+  if (local.scope != 0) options_.bind_to_interface(local.scope);  // as the kernel does it
   if (local.ip.is_v6() && !local.ip.is_unspecified()) options_.become_v6_only();
   return {};
 }
 
 Outcome TcpSocket::connect(const stack::Stack::Hop& hop, const Endpoint& peer,
-                           std::size_t gate_bytes) {
+                           std::size_t gate_bytes, std::optional<stack::InterfaceId> by) {
   if (!pcb_) {
     pcb_ = stack::Pcb::create(peer.ip.is_v4() ? stack::Pcb::Kind::V4 : stack::Pcb::Kind::V6);
     if (!pcb_) return failed(std::errc::no_buffer_space);
     pcb_.listen_to(*this);
   }
   options_.apply_to(pcb_);
+  if (by) pcb_.stay_on(*by);
   const auto begun = pcb_.connect(hop.source, peer);
   if (!begun) {
     if (!is_bound_) pcb_.abandon();
@@ -115,6 +118,7 @@ Outcome TcpSocket::connect(const stack::Stack::Hop& hop, const Endpoint& peer,
   options_.apply_to(pcb_);  // some depend on the peer's family
   local_ = pcb_.local();
   peer_ = peer;
+  if (peer.scope != 0) options_.bind_to_interface(peer.scope);
   state_ = State::Connecting;
   // Whatever was written before counts as gate: it was never meant for this peer.
   pump_.start(unread_bytes(fd_.get()) + gate_bytes);
@@ -150,6 +154,8 @@ Outcome TcpSocket::connect_again() {
 
 TcpSocket::Parts TcpSocket::dissolve() {
   is_over_ = true;
+  // SO_BINDTODEVICE may have come after bind.
+  if (const auto by = hub_.stack().find_interface(options_.interface_index())) pcb_.stay_on(*by);
   return {unwatch(), std::move(pcb_), bound_, std::move(options_)};
 }
 
@@ -159,6 +165,7 @@ void TcpSocket::fill_facts(Options::Facts& facts) const {
   facts.protocol = IPPROTO_TCP;
   facts.is_bound = is_bound_ || state_ != State::Fresh;
   facts.pcb = &pcb_;
+  facts.stack = &hub_.stack();
 }
 
 Result<std::optional<Bytes>> TcpSocket::get_option(int level, int name, std::size_t size) const {

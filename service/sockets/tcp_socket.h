@@ -32,8 +32,10 @@ class TcpSocket final : public Socket, private stack::PcbEvents {
   bool is_fresh() const { return state_ == State::Fresh; }
   bool is_bound() const { return is_bound_; }
   bool is_bound_to_wildcard() const { return is_bound_ && bound_.ip.is_unspecified(); }
-  Outcome bind(const Endpoint& local);
-  Outcome connect(const stack::Stack::Hop& hop, const Endpoint& peer, std::size_t gate_bytes);
+  // `by`: this interface alone; the socket stays on it.
+  Outcome bind(const Endpoint& local, std::optional<stack::InterfaceId> by);
+  Outcome connect(const stack::Stack::Hop& hop, const Endpoint& peer, std::size_t gate_bytes,
+                  std::optional<stack::InterfaceId> by);
   // connect(2) on one that is not fresh: EALREADY, once success, EISCONN.
   Outcome connect_again();
   // A fresh socket that listens from now on gives away what it has.

@@ -252,14 +252,17 @@ void Interface::input_ip(std::uint64_t destination, ByteView payload, bool is_v6
   if (!is_v6 && is_group && is_echo_request(payload)) return;
   if (const auto error = is_group ? std::nullopt : parse_icmp_error(payload, is_v6)) {
     // lwIP would believe anybody who says that packets are too big.
-    if (!owns(error->local.ip)) return;
+    if (!owns(error->local.ip) && error->local.ip != link_local()) return;
     if (error->protocol == IP_PROTO_ICMP || error->protocol == IP6_NEXTH_ICMP6) {
       if (glue.echo != nullptr) glue.echo->on_error(*error);
     } else if (!note_icmp_error(*error)) {
       return;
     }
   }
-  netif* const n = netif_for(to);
+  // By the first one: pcbs that stay on an interface are known by its number, and lwIP finds the
+  // netif with the address by itself. But ICMP is answered by the netif it came to.
+  const bool is_icmp = !is_v6 && payload[9] == IP_PROTO_ICMP;
+  netif* const n = netif_for(is_icmp ? to : IpAddress{});
   pbuf* const p = copy_to_pbuf(payload);
   if (p == nullptr) return;
   p->if_idx = netif_get_index(n);

@@ -8,6 +8,7 @@
 #include "service/stack/icmp_error.h"
 #include "service/stack/lwip_error.h"
 #include "service/stack/lwip_glue.h"
+#include "service/stack/netif.h"
 
 namespace ztshim::stack {
 namespace {
@@ -25,7 +26,21 @@ constexpr std::size_t kInitialSegments = 10;
 constexpr int kFirstSynTicks = LWIP_TCP_RTO_TIME / TCP_SLOW_INTERVAL;
 constexpr int kMostSynTicks = 120000 / TCP_SLOW_INTERVAL;
 
-Endpoint endpoint(const ip_addr_t& ip, u16_t port) { return {from_lwip(ip), port}; }
+// lwIP keeps the netif's number with addresses that mean nothing without it.
+std::uint32_t scope_of(const ip_addr_t& ip) {
+  if (!IP_IS_V6_VAL(ip) || !ip6_addr_has_zone(ip_2_ip6(&ip))) return 0;
+  const netif* const on = netif_get_by_index(ip6_addr_zone(ip_2_ip6(&ip)));
+  return on == nullptr ? 0 : static_cast<const Interface*>(on->state)->config().index;
+}
+
+Endpoint endpoint(const ip_addr_t& ip, u16_t port) { return {from_lwip(ip), port, scope_of(ip)}; }
+
+ip_addr_t to_lwip_on(const IpAddress& ip, const tcp_pcb& pcb) {
+  ip_addr_t address = to_lwip(ip);
+  const netif* const on = netif_get_by_index(pcb.netif_idx);
+  if (ip.is_v6() && on != nullptr) ip6_addr_assign_zone(ip_2_ip6(&address), IP6_UNICAST, on);
+  return address;
+}
 
 u8_t start_time_slot() {
   static const u8_t slot = tcp_ext_arg_alloc_id();
@@ -164,13 +179,19 @@ Pcb Pcb::create(Kind kind) {
   return created;
 }
 
+void Pcb::stay_on(InterfaceId interface) {
+  const Interface* const found = glue.interfaces->find(interface);
+  // The netif by which everything comes in (Interface::input_ip).
+  if (pcb_ != nullptr && found != nullptr) tcp_bind_netif(pcb_, found->netif_for(IpAddress{}));
+}
+
 Result<void> Pcb::bind(const IpAddress& address, std::uint16_t port, bool reuse_address) {
   if (reuse_address) {
     ip_set_option(pcb_, SOF_REUSEADDR);
   } else {
     ip_reset_option(pcb_, SOF_REUSEADDR);
   }
-  ip_addr_t ip = to_lwip(address);
+  ip_addr_t ip = to_lwip_on(address, *pcb_);
   if (!address) {  // the wildcard of the pcb's own kind
     IP_SET_TYPE_VAL(ip, IP_GET_TYPE(&pcb_->local_ip));
   }
@@ -182,8 +203,8 @@ Result<void> Pcb::bind(const IpAddress& address, std::uint16_t port, bool reuse_
 }
 
 Result<void> Pcb::connect(const IpAddress& source, const Endpoint& peer) {
-  const ip_addr_t to = to_lwip(peer.ip);
-  if (ip_addr_isany(&pcb_->local_ip)) pcb_->local_ip = to_lwip(source);
+  const ip_addr_t to = to_lwip_on(peer.ip, *pcb_);
+  if (ip_addr_isany(&pcb_->local_ip)) pcb_->local_ip = to_lwip_on(source, *pcb_);
   started_ = glue.now;
   const err_t error = tcp_connect(pcb_, &to, peer.port, Trampolines::connected);
   if (error == ERR_BUF) return failure(std::errc::address_not_available);

@@ -14,6 +14,7 @@
 #include "common/time.h"
 #include "service/stack/pbuf_queue.h"
 #include "service/stack/receive_window.h"
+#include "service/stack/stack.h"
 
 struct tcp_pcb;
 
@@ -61,6 +62,9 @@ class Pcb {
 
   // Events go to `events`, which outlives the handle.
   void listen_to(PcbEvents& events) { events_ = &events; }
+  // Packets come in and go out by this interface alone. Before bind and connect where their
+  // addresses are link-local.
+  void stay_on(InterfaceId interface);
   // An empty address is the wildcard, port 0 any free one.
   Result<void> bind(const IpAddress& address, std::uint16_t port, bool reuse_address);
   // From `source`, an own address, unless it was bound to one.

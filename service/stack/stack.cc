@@ -114,6 +114,43 @@ Time Stack::next_deadline() const {
   return sleep == SYS_TIMEOUTS_SLEEPTIME_INFINITE ? kNever : glue.now + Duration{sleep};
 }
 
+std::vector<Stack::InterfaceView> Stack::interfaces() const {
+  std::vector<InterfaceView> list;
+  for (const auto& [id, interface] : impl_->interfaces.all()) {
+    list.push_back({id, interface->config(), interface->link_local()});
+  }
+  return list;
+}
+
+std::optional<InterfaceId> Stack::find_interface(std::uint32_t index) const {
+  for (const auto& [id, interface] : impl_->interfaces.all()) {
+    if (index != 0 && interface->config().index == index) return id;
+  }
+  return std::nullopt;
+}
+
+std::optional<InterfaceId> Stack::find_interface(std::string_view name) const {
+  for (const auto& [id, interface] : impl_->interfaces.all()) {
+    if (interface->config().name == name) return id;
+  }
+  return std::nullopt;
+}
+
+std::uint32_t Stack::index_of(InterfaceId id) const {
+  const Interface* const interface = impl_->interfaces.find(id);
+  return interface == nullptr ? 0 : interface->config().index;
+}
+
+std::string Stack::name_of(InterfaceId id) const {
+  const Interface* const interface = impl_->interfaces.find(id);
+  return interface == nullptr ? std::string() : interface->config().name;
+}
+
+bool Stack::is_own_on(InterfaceId id, const IpAddress& ip) const {
+  const Interface* const interface = impl_->interfaces.find(id);
+  return interface != nullptr && ip && (interface->owns(ip) || interface->link_local() == ip);
+}
+
 bool Stack::is_own(const IpAddress& ip) const { return impl_->interfaces.owner_of(ip) != nullptr; }
 
 std::optional<Stack::Hop> Stack::route(const IpAddress& destination) const {
@@ -125,7 +162,8 @@ std::optional<Stack::Hop> Stack::route_on(InterfaceId id, const IpAddress& desti
 }
 
 bool Stack::is_neighbour_known(const Hop& hop) const {
-  return is_own(hop.next_hop) || neighbour(hop).has_value();
+  return is_own(hop.next_hop) || is_own_on(hop.interface, hop.next_hop) ||
+         neighbour(hop).has_value();
 }
 
 std::optional<std::uint64_t> Stack::neighbour(const Hop& hop) const {

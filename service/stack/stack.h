@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -75,8 +76,24 @@ class Stack {
   void run_timers();
   Time next_deadline() const;
 
+  // ---- The interfaces as applications see them.
+  struct InterfaceView {
+    InterfaceId id{};
+    InterfaceConfig config;
+    IpAddress link_local;  // IPv6; every interface has one
+  };
+  std::vector<InterfaceView> interfaces() const;
+  // By the number or the name that applications use; nothing: it is none of ours.
+  std::optional<InterfaceId> find_interface(std::uint32_t index) const;
+  std::optional<InterfaceId> find_interface(std::string_view name) const;
+  // 0, and no name, when there is no such interface.
+  std::uint32_t index_of(InterfaceId id) const;
+  std::string name_of(InterfaceId id) const;
+
   // Is it one of the addresses assigned to an interface?
   bool is_own(const IpAddress& ip) const;
+  // Likewise of this one; its link-local address, too.
+  bool is_own_on(InterfaceId id, const IpAddress& ip) const;
   // The interface and next hop for a destination: a connected subnet, a managed route, longest
   // prefix first. Nothing: not virtual.
   struct Hop {

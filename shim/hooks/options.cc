@@ -76,6 +76,24 @@ bool would_open_gate(int fd, int level, int option) noexcept {
   return real().poll(&asked, 1, 0) == 0;
 }
 
+// The host's interfaces are known to the kernel object alone, ours to the service alone: a name
+// that the kernel takes goes to the service as the number that it stands for.
+rpc::SetOption device_request(int fd, const void* value, socklen_t size) noexcept {
+  const KeepErrno keep;
+  const ByteView given(static_cast<const std::uint8_t*>(value), size);
+  rpc::SetOption request{SOL_SOCKET, SO_BINDTODEVICE, rpc::OptionValue(given)};
+  if (size == 0 || given[0] == 0) return request;
+  int index = 0;
+  socklen_t index_size = sizeof index;
+  if (real().setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, value, size) != 0) return request;
+  if (real().getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &index, &index_size) != 0) return request;
+  std::uint8_t bytes[sizeof index];
+  std::memcpy(bytes, &index, sizeof index);
+  request.name = SO_BINDTOIFINDEX;
+  request.value.assign(bytes);
+  return request;
+}
+
 int set_option(int fd, const SocketName& name, int level, int option, const void* value,
                socklen_t size) noexcept {
   const NoCancel no_cancel;
@@ -83,10 +101,12 @@ int set_option(int fd, const SocketName& name, int level, int option, const void
   if (size > 0 && is_bad_pointer(value)) return fail(std::errc::bad_address);
   rpc::SetOption request{level, option, {}};
   request.value.assign(ByteView(static_cast<const std::uint8_t*>(value), size));
+  if (level == SOL_SOCKET && option == SO_BINDTODEVICE) request = device_request(fd, value, size);
   const auto answer = client::ask({name, request});
   if (answer && answer->reply.kind == Kind::Failed) return fail(answer->reply.error);
   if (level == SOL_SOCKET && option == SO_LINGER) note_linger(request.value.view());
   if (answer && answer->reply.kind == Kind::Done) return 0;
+  if (request.name != option) return 0;  // the kernel object has it already
   // SO_DONTROUTE on the kernel object is the listener mark (fd_contract.h).
   if (level == SOL_SOCKET && option == SO_DONTROUTE) return 0;
   if (would_open_gate(fd, level, option)) return 0;

@@ -90,6 +90,7 @@ World::World() {
   stack->set_time(loop.now());
   stack::InterfaceConfig config;
   config.name = "zttest";
+  config.index = kIndex;
   config.mac = kMac;
   config.addresses = {*IpPrefix::parse("10.9.8.7/24"), *IpPrefix::parse("fd00:9:8::7/64")};
   stack->set_interface(stack::InterfaceId{1}, config);

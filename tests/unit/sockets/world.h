@@ -57,6 +57,7 @@ class World {
   World();
 
   static constexpr std::uint64_t kMac = 0x0200'0000'0001;
+  static constexpr std::uint32_t kIndex = 1'000'000;
   static Endpoint own(std::uint16_t port) { return {*IpAddress::parse("10.9.8.7"), port}; }
   static Endpoint other(std::uint16_t port) { return {*IpAddress::parse("10.9.8.9"), port}; }
 
