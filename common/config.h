@@ -49,6 +49,8 @@ struct Config {
 
   // Is there a network to be on: ZTSHIM_NETWORK, or networks.d/<16 hex digits>.conf in the home?
   bool has_network() const;
+  // Is there anything to do? A virtual loopback needs no network.
+  bool is_wanted() const { return loopback == Loopback::Virtual || has_network(); }
   std::string service_socket_path() const { return home + "/service.sock"; }
 };
 

@@ -177,6 +177,9 @@ Time Reachability::next_deadline() const {
 }
 
 json Reachability::describe(const stack::Stack::Hop& hop) const {
+  if (hop.interface == stack::kLoopback) {
+    return {{"interface", "lo"}, {"source", hop.source.text()}, {"nextHop", hop.next_hop.text()}};
+  }
   const NetworkId network = network_of(hop);
   const auto info = node_.vl2().info(network);
   json way{{"network", network.text()},
@@ -203,7 +206,9 @@ std::string Reachability::why(const Endpoint& peer, const sockets::Policy& polic
                                                          : "refused";
   switch (decision.reason) {
     case Decision::Reason::Loopback:
-      answer["reason"] = "loopback belongs to the host";
+      answer["reason"] = decision.hop ? "the loopback is virtual (ZTSHIM_LOOPBACK)"
+                                      : "loopback belongs to the host (ZTSHIM_LOOPBACK)";
+      if (decision.hop) answer["via"] = describe(*decision.hop);
       break;
     case Decision::Reason::Multicast:
       answer["reason"] = "there is no connecting to a group";
@@ -229,7 +234,8 @@ std::string Reachability::why(const Endpoint& peer, const sockets::Policy& polic
     answer["reason"] = answer["reason"].get<std::string>() + ", and ZTSHIM_EGRESS=virtual";
   }
   // The decision may still change; programs wait for that as long as ZTSHIM_WAIT says.
-  if (!decision.hop && !networks_ready) answer["networksComingUp"] = true;
+  const bool is_final = decision.hop || decision.reason == Decision::Reason::Loopback;
+  if (!is_final && !networks_ready) answer["networksComingUp"] = true;
   return dump(answer);
 }
 

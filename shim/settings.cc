@@ -78,11 +78,7 @@ Mode decide() {
         ": cannot be opened; allowed: a writable path");
     return refuse_or_pass();
   }
-  if (settings.loopback == Loopback::Virtual) {
-    say("ztshim: ZTSHIM_LOOPBACK=virtual: not available in this version; allowed: host");
-    return refuse_or_pass();
-  }
-  if (!settings.has_network()) {
+  if (!settings.is_wanted()) {
     log(LogArea::Shim, LogLevel::Info,
         "no network configured: ZTSHIM_NETWORK is not set and {}/networks.d has none; "
         "nothing is changed for this program",

@@ -74,8 +74,13 @@ Result<std::optional<Client>, std::string> Client::connect(const std::string& ho
   rpc::Hello hello;
   hello.pid = getpid();
   // For `why`: as a program with this environment would have it.
-  hello.egress =
-      Config::egress_or_split([](const char* name) -> const char* { return std::getenv(name); });
+  if (const auto settings = Config::from_environment()) {
+    hello.egress = settings->egress;
+    hello.loopback = settings->loopback;
+  } else {
+    hello.egress =
+        Config::egress_or_split([](const char* name) -> const char* { return std::getenv(name); });
+  }
   const auto answer = client.ask(hello);
   if (!answer) return failure(answer.error());
   return std::optional(std::move(client));

@@ -193,7 +193,7 @@ int run_program(const Config& config, const std::vector<std::string>& words) {
   }
   sigprocmask(SIG_BLOCK, &waited, &before);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
-  if (config.has_network()) {
+  if (config.is_wanted()) {
     const ServiceStart started = start_service(config);
     if (started.kind == ServiceStart::Kind::Failed) return fail(started.reason);
   }

@@ -38,9 +38,12 @@ void print(const Json& answer) {
              answer.value("reason", ""));
   if (const auto via = answer.find("via"); via != answer.end()) {
     const std::string name = via->value("name", ""), member = via->value("member", "");
-    fmt::print("  network {}{}, interface {}, from {}, next hop {}{}\n", via->value("network", ""),
-               name.empty() ? "" : " (" + name + ")", via->value("interface", ""),
-               via->value("source", ""), via->value("nextHop", ""),
+    // The virtual loopback is an interface of no network.
+    const std::string network = via->value("network", "");
+    fmt::print("  {}{}interface {}, from {}, next hop {}{}\n",
+               network.empty() ? "" : "network " + network,
+               network.empty() ? "" : (name.empty() ? "" : " (" + name + ")") + ", ",
+               via->value("interface", ""), via->value("source", ""), via->value("nextHop", ""),
                member.empty() ? "" : " = member " + member);
   }
   if (answer.value("networksComingUp", false))

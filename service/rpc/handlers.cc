@@ -40,6 +40,13 @@ bool says_elsewhere(const Outcome& outcome) {
            outcome.error == std::errc::address_not_available));
 }
 
+// Loopback is the host's or ours (ZTSHIM_LOOPBACK), whatever the networks are doing. The wildcard
+// means all addresses to bind(2) and loopback to connect(2).
+bool may_be_of_a_network(const IpAddress& address) {
+  const IpAddress ip = address.unmapped();
+  return !ip.is_loopback() && !ip.is_unspecified();
+}
+
 // A memfd at its start, holding `text`.
 Result<UniqueFd> to_memfd(const std::string& text) {
   UniqueFd file(keep_internal_fd(::memfd_create("ztshim-status", MFD_CLOEXEC)));
@@ -73,10 +80,8 @@ class Handler {
 
   Answer operator()(const Bind& request) const {
     if (const auto wrong = check_family(request.local)) return {*wrong, {}};
-    // Loopback is the host's (ZTSHIM_LOOPBACK), whatever the networks are doing.
-    if (request.local.ip.is_loopback()) return {Reply::of(Kind::Host), {}};
     const Outcome outcome = sockets_.bind(id_, request.local, caller_.policy);
-    if (says_elsewhere(outcome) && !request.local.ip.unmapped().is_unspecified() &&
+    if (says_elsewhere(outcome) && may_be_of_a_network(request.local.ip) &&
         !control_.networks_ready()) {
       return {Reply::of(Kind::NotReady), {}};
     }
@@ -85,11 +90,9 @@ class Handler {
 
   Answer operator()(const Connect& request) const {
     if (const auto wrong = check_family(request.peer)) return {*wrong, {}};
-    // Connecting to the unspecified address means loopback on Linux.
-    const IpAddress ip = request.peer.ip.unmapped();
-    if (ip.is_loopback() || ip.is_unspecified()) return {Reply::of(Kind::Host), {}};
     const Outcome outcome = sockets_.connect(id_, request.peer, request.gate_bytes, caller_.policy);
-    if (says_elsewhere(outcome) && !control_.networks_ready()) {
+    if (says_elsewhere(outcome) && may_be_of_a_network(request.peer.ip) &&
+        !control_.networks_ready()) {
       return {Reply::of(Kind::NotReady), {}};
     }
     return {to_reply(outcome), {}};

@@ -29,6 +29,11 @@ std::optional<std::errc> kind_error(const SocketKind& kind) {
   return std::nullopt;
 }
 
+IpAddress loopback_of(const IpAddress& ip) {
+  if (ip.is_loopback()) return ip;
+  return ip.is_v4() ? IpAddress::v4(INADDR_LOOPBACK) : IpAddress::v6(in6addr_loopback.s6_addr);
+}
+
 bool overlap(const IpAddress& a, const IpAddress& b, bool a_is_dual, bool b_is_dual) {
   if (a.is_v4() != b.is_v4()) return a_is_dual || b_is_dual;
   return a.is_unspecified() || b.is_unspecified() || a == b;
@@ -152,6 +157,8 @@ Outcome Sockets::bind(SocketId id, const Endpoint& asked, const Policy& policy) 
     if (device.is_hosts()) {
       return may_be_host ? host() : failed(std::errc::address_not_available);
     }
+  } else if (local.ip.is_loopback()) {
+    if (policy.loopback == Policy::Loopback::Host) return host();
   } else if (!impl_->is_bindable(device, local.ip)) {
     return may_be_host && !device.id ? host() : failed(std::errc::address_not_available);
   }
@@ -186,20 +193,25 @@ Outcome Sockets::connect(SocketId id, const Endpoint& asked, std::size_t gate_by
 
 Outcome Sockets::Impl::connect_fresh(TcpSocket& socket, const Endpoint& peer,
                                      std::size_t gate_bytes, const Policy& policy) {
-  Policy own = policy;
   // A socket bound to a virtual address cannot speak for the host.
-  if (socket.is_bound() && !socket.is_bound_to_wildcard()) own.egress = Policy::Egress::Virtual;
+  const bool is_ours = socket.is_bound() && !socket.is_bound_to_wildcard();
   const std::uint32_t bound_to = socket.options().interface_index();
   if (peer.scope != 0 && bound_to != 0 && peer.scope != bound_to)
     return failed(std::errc::invalid_argument);
   const std::uint32_t index = bound_to != 0 ? bound_to : peer.scope;
-  const Decision decision = decide(peer.ip, own, index);
-  if (decision.way == Decision::Way::Host) return host();
-  if (decision.way == Decision::Way::Refused) return failed(std::errc::network_unreachable);
+  const Decision decision = decide(peer.ip, policy, index);
+  if (decision.way == Decision::Way::Host && !is_ours) return host();
+  // As Linux says it of what is bound to its loopback.
+  const bool stays_here = is_ours && socket.local().ip.unmapped().is_loopback();
+  if (stays_here && !(decision.hop && table.stack().is_own(decision.hop->next_hop)))
+    return failed(std::errc::invalid_argument);
+  if (decision.way != Decision::Way::Virtual) return failed(std::errc::network_unreachable);
   // Bound to an IPv4-mapped address: what follows must be one, too.
   if (socket.is_bound() && socket.local().ip.is_v4_mapped() && peer.ip.is_v6())
     return failed(std::errc::address_family_not_supported);
-  return socket.connect(*decision.hop, peer, gate_bytes, device(index).id);
+  // The unspecified address has become the loopback's.
+  const IpAddress ip = peer.ip.is_unspecified() ? decision.hop->next_hop : peer.ip;
+  return socket.connect(*decision.hop, {ip, peer.port, peer.scope}, gate_bytes, device(index).id);
 }
 
 Decision Sockets::decide(const IpAddress& ip, const Policy& policy,
@@ -212,7 +224,11 @@ Decision Sockets::Impl::decide(const IpAddress& ip, const Policy& policy,
   using Way = Decision::Way;
   using Reason = Decision::Reason;
   const Way elsewhere = policy.egress == Policy::Egress::Split ? Way::Host : Way::Refused;
-  if (ip.is_loopback() || ip.is_unspecified()) return {elsewhere, Reason::Loopback, {}};
+  if (ip.is_loopback() || ip.is_unspecified()) {
+    if (policy.loopback == Policy::Loopback::Host) return {Way::Host, Reason::Loopback, {}};
+    if (device(interface_index).id) return {Way::Refused, Reason::NoRoute, {}};
+    return {Way::Virtual, Reason::Loopback, table.stack().route(loopback_of(ip))};
+  }
   if (ip.is_multicast()) return {Way::Refused, Reason::Multicast, {}};
   const Device by = device(interface_index);
   if (by.is_hosts()) return {elsewhere, Reason::Interface, {}};

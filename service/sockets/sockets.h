@@ -53,7 +53,7 @@ struct Policy {
 struct Decision {
   enum class Way : std::uint8_t { Virtual, Host, Refused } way = Way::Refused;
   enum class Reason : std::uint8_t {
-    Loopback,   // or the unspecified address, which means loopback to connect(2)
+    Loopback,   // or the unspecified address, which means loopback to connect(2); `hop` if virtual
     Multicast,  // nothing to connect to
     LinkLocal,  // of no network without a scope
     Interface,  // the interface it is to go by is the host's
@@ -81,7 +81,8 @@ class Sockets {
   int owner_pid(SocketId id) const;
 
   // The address decides (architecture.md 6): an own address or, under Listen::Virtual, the wildcard
-  // is ours; loopback and everything else is Host under Split, EADDRNOTAVAIL under Virtual.
+  // is ours; loopback is whose Policy::loopback says; everything else is Host under Split,
+  // EADDRNOTAVAIL under Virtual.
   Outcome bind(SocketId id, const Endpoint& local, const Policy& policy);
   // The shim has promised a gate of `gate_bytes` (0: none) and writes it after this call returns
   // InProgress; it may arrive before or after the handshake ends.

@@ -6,6 +6,7 @@
 
 #include "common/log.h"
 #include "lwip/priv/tcp_priv.h"
+#include "lwip/prot/ip4.h"
 #include "lwip/sys.h"
 #include "lwip/tcp.h"
 #include "service/stack/lwip_hooks.h"
@@ -110,6 +111,16 @@ std::uint16_t ztshim_lwip_checksum(const void* data, int length) {
 void ztshim_lwip_assertion_failed(const char* message, const char* file, int line) {
   log(LogArea::Stack, LogLevel::Error, "lwIP assertion failed: {} ({}:{})", message, file, line);
   std::abort();
+}
+
+// Makes the packet's destination the interface's address for as long as the packet is looked at:
+// lwIP takes in nothing else. Answers that need an address of the interface have the right one
+// then.
+int ztshim_lwip_arrives_on_loopback(const pbuf* p, netif* netif) {
+  ip4_addr_t destination;
+  std::memcpy(&destination, &static_cast<const ip_hdr*>(p->payload)->dest, sizeof destination);
+  ip_addr_copy_from_ip4(netif->ip_addr, destination);
+  return 0;  // it goes on its way
 }
 
 netif* ztshim_lwip_route4(const ip4_addr_t* source, const ip4_addr_t* destination) {

@@ -12,9 +12,11 @@ extern "C" {
 #endif
 
 struct netif;
+struct pbuf;
 struct tcp_pcb;
 struct tcp_hdr;
 
+int ztshim_lwip_arrives_on_loopback(const struct pbuf* p, struct netif* netif);
 struct netif* ztshim_lwip_route4(const ip4_addr_t* source, const ip4_addr_t* destination);
 const ip4_addr_t* ztshim_lwip_gateway4(struct netif* netif, const ip4_addr_t* destination);
 struct netif* ztshim_lwip_route6(const ip6_addr_t* source, const ip6_addr_t* destination);
@@ -28,6 +30,9 @@ err_t ztshim_lwip_may_enter(struct tcp_pcb* pcb, const struct tcp_hdr* header);
 }
 #endif
 
+/* The loopback has no link layer and owns more addresses than lwIP can write down. */
+#define LWIP_HOOK_IP4_INPUT(p, netif) \
+  (((netif)->flags & NETIF_FLAG_ETHARP) == 0 ? ztshim_lwip_arrives_on_loopback(p, netif) : 0)
 #define LWIP_HOOK_ETHARP_GET_GW(netif, destination) ztshim_lwip_gateway4(netif, destination)
 #define LWIP_HOOK_IP6_ROUTE(source, destination) ztshim_lwip_route6(source, destination)
 #define LWIP_HOOK_ND6_GET_GW(netif, destination) ztshim_lwip_gateway6(netif, destination)

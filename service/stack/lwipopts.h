@@ -42,6 +42,7 @@
 #define LWIP_NETIF_LOOPBACK 1 /* packets to our own addresses; run_timers() delivers them */
 #define LWIP_LOOPBACK_MAX_PBUFS 0
 #define LWIP_NETIF_HWADDRHINT 1
+#define LWIP_CHECKSUM_CTRL_PER_NETIF 1 /* none on the virtual loopback */
 
 /* IPv4. */
 #define LWIP_ARP 1

@@ -50,15 +50,45 @@ err_t send_frame(netif* out, pbuf* p) {
   return ERR_OK;
 }
 
+// Packets from the loopback's addresses never leave for a network: no neighbour is asked for.
+err_t output_v4(netif* out, pbuf* p, const ip4_addr_t* to) {
+  const auto* const header = static_cast<const ip_hdr*>(p->payload);
+  if (ip4_addr_isloopback(&header->src)) return ERR_RTE;
+  return etharp_output(out, p, to);
+}
+
+err_t output_v6(netif* out, pbuf* p, const ip6_addr_t* to) {
+  ip6_addr_t from;
+  ip6_addr_copy_from_packed(from, static_cast<const ip6_hdr*>(p->payload)->src);
+  if (ip6_addr_isloopback(&from)) return ERR_RTE;
+  return ethip6_output(out, p, to);
+}
+
 err_t init_netif(netif* added) {
   added->name[0] = 'z';
   added->name[1] = 't';
-  added->output = etharp_output;
-  added->output_ip6 = ethip6_output;
+  added->output = output_v4;
+  added->output_ip6 = output_v6;
   added->linkoutput = send_frame;
   added->hwaddr_len = ETH_HWADDR_LEN;
   added->flags =
       NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_LINK_UP;
+  return ERR_OK;
+}
+
+// Packets to 127/8 and ::1 go round inside lwIP; whatever else would leave here goes nowhere.
+err_t drop_v4(netif*, pbuf*, const ip4_addr_t*) { return ERR_RTE; }
+err_t drop_v6(netif*, pbuf*, const ip6_addr_t*) { return ERR_RTE; }
+
+err_t init_loopback(netif* added) {
+  added->name[0] = 'l';
+  added->name[1] = 'o';
+  added->output = drop_v4;
+  added->output_ip6 = drop_v6;
+  added->flags = NETIF_FLAG_LINK_UP;
+  // Both ends are this process. Of ICMP the other end may be an application, which looks.
+  NETIF_SET_CHECKSUM_CTRL(added, NETIF_CHECKSUM_GEN_ICMP | NETIF_CHECKSUM_CHECK_ICMP |
+                                     NETIF_CHECKSUM_GEN_ICMP6 | NETIF_CHECKSUM_CHECK_ICMP6);
   return ERR_OK;
 }
 
@@ -88,7 +118,8 @@ netif* Interface::add_netif(const IpPrefix& address) {
   auto added = std::make_unique<netif>();
   std::memset(static_cast<void*>(added.get()), 0, sizeof *added);
   const ip4_addr_t ip = to_lwip4(address.ip), mask = to_lwip4(address.netmask()), none = {0};
-  if (netif_add(added.get(), &ip, &mask, &none, this, init_netif, ethernet_input) == nullptr) {
+  const netif_init_fn init = is_loopback() ? init_loopback : init_netif;
+  if (netif_add(added.get(), &ip, &mask, &none, this, init, ethernet_input) == nullptr) {
     return nullptr;
   }
   // The two addresses of a /31 are both hosts' (RFC 3021).
@@ -113,7 +144,8 @@ void Interface::configure(const InterfaceConfig& config) {
 }
 
 void Interface::describe(netif& n) const {
-  n.mtu = static_cast<u16_t>(std::clamp(config_.mtu, 1280u, 10000u));
+  const unsigned most = is_loopback() ? 65535 : 10000;
+  n.mtu = static_cast<u16_t>(std::clamp(config_.mtu, 1280u, most));
   for (unsigned i = 0; i < 6; ++i) n.hwaddr[i] = static_cast<u8_t>(config_.mac >> (40 - 8 * i));
 }
 
@@ -154,7 +186,7 @@ void Interface::set_ipv4(const std::vector<IpPrefix>& addresses) {
 void Interface::set_ipv6(const std::vector<IpPrefix>& addresses) {
   netif* const n = netifs_[0].get();
   // Also where the network gives no IPv6 addresses: hosts find each other by these (vl2 1.3).
-  if (ip6_addr_isinvalid(netif_ip6_addr_state(n, 0))) {
+  if (!is_loopback() && ip6_addr_isinvalid(netif_ip6_addr_state(n, 0))) {
     netif_create_ip6_linklocal_address(n, 1);
     netif_ip6_addr_set_state(n, 0, IP6_ADDR_PREFERRED);
   }
@@ -194,7 +226,7 @@ void Interface::send(ByteView frame) {
 
 void Interface::input(std::uint64_t destination, std::uint64_t, std::uint16_t ether_type,
                       ByteView payload) {
-  if (netifs_.empty() || payload.size() > 0xffff) return;
+  if (netifs_.empty() || is_loopback() || payload.size() > 0xffff) return;
   const bool is_group = (destination >> 40 & 1) != 0;
   if (!is_group && destination != config_.mac) return;
   if (ether_type == ETHTYPE_ARP) return input_arp(payload);
@@ -275,6 +307,7 @@ void Interface::input_ip(std::uint64_t destination, ByteView payload, bool is_v6
 }
 
 bool Interface::owns(const IpAddress& ip) const {
+  if (is_loopback()) return ip.is_loopback();
   return std::any_of(config_.addresses.begin(), config_.addresses.end(),
                      [&](const IpPrefix& address) { return address.ip == ip; });
 }
@@ -323,6 +356,20 @@ IpAddress Interface::source_for(const IpAddress& next_hop, const IpAddress& dest
     }
   }
   return best == nullptr ? IpAddress{} : best->ip;
+}
+
+IpAddress Interface::source_for_own(const IpAddress& destination) const {
+  if (!is_loopback() || !destination.is_v4()) return destination;
+  return IpAddress::v4(static_cast<std::uint32_t>(IPADDR_LOOPBACK));
+}
+
+void Interfaces::add_loopback() {
+  InterfaceConfig config;
+  config.name = "lo";
+  config.index = 1;
+  config.mtu = 65536;  // as Linux has it; one byte less is what lwIP can count
+  config.addresses = {*IpPrefix::parse("127.0.0.1/8"), *IpPrefix::parse("::1/128")};
+  set(kLoopback, config);
 }
 
 bool Interfaces::set(InterfaceId id, const InterfaceConfig& config) {
@@ -381,7 +428,7 @@ void match(Interface& interface, const IpAddress& destination, Match& best) {
 std::optional<Stack::Hop> Interfaces::route(const IpAddress& source,
                                             const IpAddress& destination) const {
   if (const Interface* const own = owner_of(destination))
-    return Stack::Hop{own->id(), destination, destination};
+    return Stack::Hop{own->id(), destination, own->source_for_own(destination)};
   Match best;
   if (source) {
     if (Interface* const owner = owner_of(source)) match(*owner, destination, best);
@@ -398,7 +445,8 @@ std::optional<Stack::Hop> Interfaces::route(const IpAddress& source,
 std::optional<Stack::Hop> Interfaces::route_on(InterfaceId id, const IpAddress& destination) const {
   Interface* const interface = find(id);
   if (interface == nullptr || !destination) return std::nullopt;
-  if (interface->owns(destination)) return Stack::Hop{id, destination, destination};
+  if (interface->owns(destination))
+    return Stack::Hop{id, destination, interface->source_for_own(destination)};
   if (destination.is_link_local() || destination.is_multicast()) {
     const IpAddress from = destination.is_v6() ? interface->link_local()
                                                : interface->source_for(destination, destination);

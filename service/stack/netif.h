@@ -41,6 +41,9 @@ class Interface {
   // The own address for packets to `destination` by way of `next_hop`; empty when there is none of
   // the family.
   IpAddress source_for(const IpAddress& next_hop, const IpAddress& destination) const;
+  // The same for a destination of our own: itself, but 127.0.0.1 for all of 127/8, as Linux has it.
+  IpAddress source_for_own(const IpAddress& destination) const;
+  bool is_loopback() const { return id_ == kLoopback; }
 
  private:
   netif* add_netif(const IpPrefix& address);
@@ -62,6 +65,7 @@ class Interfaces {
  public:
   explicit Interfaces(Output output) : output_(std::move(output)) {}
 
+  void add_loopback();
   // False when there are as many as lwIP can number.
   bool set(InterfaceId id, const InterfaceConfig& config);
   void remove(InterfaceId id);

@@ -61,6 +61,7 @@ Stack::Stack(std::function<void(const OutgoingFrame&)> output,
   glue.random = std::move(random);
   initialise_lwip();
   impl_ = std::make_unique<Impl>(std::move(output));
+  impl_->interfaces.add_loopback();
   glue.interfaces = &impl_->interfaces;
   glue.echo = &impl_->echo;
   glue.random(MutableBytes(reinterpret_cast<std::uint8_t*>(glue.sequence_secret),
@@ -117,6 +118,7 @@ Time Stack::next_deadline() const {
 std::vector<Stack::InterfaceView> Stack::interfaces() const {
   std::vector<InterfaceView> list;
   for (const auto& [id, interface] : impl_->interfaces.all()) {
+    if (interface->is_loopback()) continue;
     list.push_back({id, interface->config(), interface->link_local()});
   }
   return list;
@@ -124,14 +126,14 @@ std::vector<Stack::InterfaceView> Stack::interfaces() const {
 
 std::optional<InterfaceId> Stack::find_interface(std::uint32_t index) const {
   for (const auto& [id, interface] : impl_->interfaces.all()) {
-    if (index != 0 && interface->config().index == index) return id;
+    if (index != 0 && interface->config().index == index && id != kLoopback) return id;
   }
   return std::nullopt;
 }
 
 std::optional<InterfaceId> Stack::find_interface(std::string_view name) const {
   for (const auto& [id, interface] : impl_->interfaces.all()) {
-    if (interface->config().name == name) return id;
+    if (interface->config().name == name && id != kLoopback) return id;
   }
   return std::nullopt;
 }

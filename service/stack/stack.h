@@ -19,6 +19,9 @@
 namespace ztshim::stack {
 
 enum class InterfaceId : std::uint64_t {};
+// The virtual loopback, which every stack has: 127/8 and ::1. Its packets never leave the stack,
+// and no packet of a network reaches these addresses. No network has this number.
+inline constexpr InterfaceId kLoopback{0};
 
 struct InterfaceRoute {
   IpPrefix target;
@@ -67,7 +70,8 @@ class Stack {
 
   // The time of this turn of the loop; before anything else in each turn.
   void set_time(Time now);
-  // Creates or changes an interface; existing connections survive where their address stays.
+  // Creates or changes an interface other than kLoopback; existing connections survive where their
+  // address stays.
   void set_interface(InterfaceId id, const InterfaceConfig& config);
   void remove_interface(InterfaceId id);
 
@@ -76,7 +80,7 @@ class Stack {
   void run_timers();
   Time next_deadline() const;
 
-  // ---- The interfaces as applications see them.
+  // ---- The interfaces as applications see them; the loopback is the host's "lo" to them.
   struct InterfaceView {
     InterfaceId id{};
     InterfaceConfig config;
@@ -90,7 +94,7 @@ class Stack {
   std::uint32_t index_of(InterfaceId id) const;
   std::string name_of(InterfaceId id) const;
 
-  // Is it one of the addresses assigned to an interface?
+  // Is it one of the addresses assigned to an interface? All of 127/8 and ::1 are.
   bool is_own(const IpAddress& ip) const;
   // Likewise of this one; its link-local address, too.
   bool is_own_on(InterfaceId id, const IpAddress& ip) const;

@@ -1,4 +1,5 @@
-"""Each scenario of programs/ runs twice: on kernel loopback, and at a node's own addresses on a lab network.
+"""Each scenario of programs/ runs three times: on the kernel's loopback, at a node's own addresses on a lab network,
+and on a virtual loopback (ZTSHIM_LOOPBACK), which needs no network.
 The lines it prints must be the same. What is allowed to differ stands here, with the reason."""
 import difflib
 import json
@@ -9,7 +10,7 @@ from harness import BUILD, World
 
 SCENARIOS = BUILD / "tests" / "shim" / "shim_scenarios"
 
-# scenario -> {line on loopback: line on the overlay}. interposition 14 and docs/fd-contract.md.
+# scenario -> {line on the kernel: line on the overlay}. interposition 14 and docs/fd-contract.md.
 DEVIATIONS = {
     # The reset that answers a write after the peer's FIN is shown by the pair; TCP has read the end before it.
     "end-peer-closes": {"read: 0 ": "read: -1 ECONNRESET"},
@@ -30,19 +31,35 @@ class Differential(unittest.TestCase):
         cls.address = cls.node.address()
         cls.address6 = next(a.split("/")[0] for network in json.loads(cls.node.ztshim("networks", "--json").stdout)
                             for a in network["addresses"] if ":" in a)
+        cls.alone = cls.world.node("alone")
+        cls.kernel = {}  # scenario -> what it prints there
+
+    def on_kernel(self, name):
+        if name not in self.kernel:
+            done = subprocess.run([SCENARIOS, "127.0.0.1", "::1", name], capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.kernel[name] = done.stdout.splitlines()
+        return self.kernel[name]
+
+    def on_network(self, name):
+        return self.node.run(SCENARIOS, self.address, self.address6, name, timeout=60)
+
+    def on_virtual_loopback(self, name):
+        return self.alone.run(SCENARIOS, "127.0.0.1", "::1", name, timeout=60, ZTSHIM_LOOPBACK="virtual", ZTSHIM_NETWORK="")
 
 
-def compare(self, name):
-    kernel = subprocess.run([SCENARIOS, "127.0.0.1", "::1", name], capture_output=True, text=True, timeout=60, check=False)
-    self.assertEqual(kernel.returncode, 0, kernel.stderr)
-    overlay = self.node.run(SCENARIOS, self.address, self.address6, name, timeout=60)
+def compare(self, name, place):
+    kernel = self.on_kernel(name)
+    overlay = place(self, name)
     allowed = DEVIATIONS.get(name.removesuffix("@6"), {})
-    expected = [allowed.get(line, line) for line in kernel.stdout.splitlines()]
+    expected = [allowed.get(line, line) for line in kernel]
     seen = overlay.stdout.decode().splitlines()
-    difference = "\n".join(difflib.unified_diff(expected, seen, "loopback", "overlay", lineterm="", n=9))
+    difference = "\n".join(difflib.unified_diff(expected, seen, "kernel", "overlay", lineterm="", n=9))
     self.assertEqual(difference, "", f"\n{difference}\n{overlay.stderr.decode()}")
     self.assertEqual(overlay.returncode, 0)
 
 
 for scenario in names():
-    setattr(Differential, "test_" + scenario.replace("-", "_").replace("@", "_over_"), lambda self, name=scenario: compare(self, name))
+    for place in (Differential.on_network, Differential.on_virtual_loopback):
+        test = f"test_{scenario}_{place.__name__}".replace("-", "_").replace("@", "_over_")
+        setattr(Differential, test, lambda self, name=scenario, place=place: compare(self, name, place))

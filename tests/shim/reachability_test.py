@@ -125,6 +125,8 @@ class Reachability(unittest.TestCase):
         self.assertRegex(peer["via"]["member"], "^[0-9a-f]{10}$")
         self.assertEqual(self.why(f"{self.one.address()}:80")["reason"], "it is an address of this node")
         self.assertEqual(self.why("127.0.0.1:80")["way"], "host")
+        inside = self.why("127.9.9.9:80", ZTSHIM_LOOPBACK="virtual")
+        self.assertEqual((inside["way"], inside["via"]["interface"]), ("virtual", "lo"))
         self.assertEqual(self.why("192.0.2.1:80")["way"], "host")
         refused = self.why("192.0.2.1:80", ZTSHIM_EGRESS="virtual")
         self.assertEqual(refused["way"], "refused")
@@ -133,6 +135,8 @@ class Reachability(unittest.TestCase):
     def test_why_for_people(self):
         done = self.one.ztshim("why", f"{self.two.address()}:80")
         self.assertIn(f"{self.two.address()}:80: virtual: ", done.stdout.decode())
+        inside = self.one.run(ZTSHIM, "why", "--home", self.one.home, "[::1]:80", shim=False, ZTSHIM_LOOPBACK="virtual")
+        self.assertIn("  interface lo, from ::1, next hop ::1", inside.stdout.decode())
         self.assertEqual(self.one.ztshim("why", "no-port").returncode, 64)
 
     def test_a_stopped_ping_ends_in_the_service(self):

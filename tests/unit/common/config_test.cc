@@ -130,6 +130,17 @@ TEST(Config, StillKnowsThatNothingMayLeakWhenTheRestIsWrong) {
   EXPECT_EQ(Config::egress_or_split(lookup_in({})), Egress::Split);
 }
 
+TEST(Config, AVirtualLoopbackIsEnoughToBeWanted) {
+  Config config;
+  config.home = "/nowhere";
+  EXPECT_FALSE(config.is_wanted());
+  config.loopback = Loopback::Virtual;
+  EXPECT_TRUE(config.is_wanted());
+  config = {};
+  config.networks = {{1, {}}};
+  EXPECT_TRUE(config.is_wanted());
+}
+
 TEST(Config, FindsNetworksInTheHome) {
   std::string home = "/tmp/ztshim-config-XXXXXX";
   ASSERT_NE(mkdtemp(home.data()), nullptr);

@@ -100,8 +100,8 @@ class SessionTest : public ::testing::Test {
     EXPECT_TRUE(got) << "no reply to op " << request.body.index();
     return got ? std::move(*got) : Got{};
   }
-  void say_hello(Egress egress = Egress::Split) {
-    const Got got = ask({{}, Hello{kVersion, 1, egress, ListenOn::Virtual}});
+  void say_hello(Egress egress = Egress::Split, Loopback loopback = Loopback::Host) {
+    const Got got = ask({{}, Hello{kVersion, 1, egress, ListenOn::Virtual, loopback}});
     ASSERT_EQ(got.reply.kind, Kind::Done);
     EXPECT_EQ(got.reply.number, static_cast<std::uint64_t>(world_.service));
   }
@@ -233,9 +233,9 @@ TEST_F(SessionTest, ChecksTheAddressFamily) {
             std::errc::address_family_not_supported);
 }
 
-class Loopback : public SessionTest, public ::testing::WithParamInterface<Egress> {};
+class HostLoopback : public SessionTest, public ::testing::WithParamInterface<Egress> {};
 
-TEST_P(Loopback, IsTheHostsWhateverTheNetworksDo) {
+TEST_P(HostLoopback, IsTheHostsWhateverTheNetworksDo) {
   control_.ready = false;
   say_hello(GetParam());
   const SocketName four = create();
@@ -248,7 +248,20 @@ TEST_P(Loopback, IsTheHostsWhateverTheNetworksDo) {
   }
   EXPECT_EQ(ask({four, Bind{{*IpAddress::parse("127.0.0.1"), 80}}}).reply.kind, Kind::Host);
 }
-INSTANTIATE_TEST_SUITE_P(UnderEveryPolicy, Loopback,
+// A virtual one needs no network either.
+TEST_F(SessionTest, AnswersForAVirtualLoopbackAtOnce) {
+  control_.ready = false;
+  say_hello(Egress::Virtual, Loopback::Virtual);
+  const SocketName four = create();
+  EXPECT_EQ(ask({four, Bind{{*IpAddress::parse("127.0.0.1"), 80}}}).reply.kind, Kind::Done);
+  EXPECT_EQ(ask({four, Listen{1, 1}}).reply.kind, Kind::Done);
+  EXPECT_EQ(ask({create(), Connect{{*IpAddress::parse("0.0.0.0"), 80}, 1}}).reply.kind,
+            Kind::InProgress);
+  EXPECT_EQ(ask({create(), Connect{{*IpAddress::parse("192.0.2.1"), 80}, 1}}).reply.kind,
+            Kind::NotReady);
+}
+
+INSTANTIATE_TEST_SUITE_P(UnderEveryPolicy, HostLoopback,
                          ::testing::Values(Egress::Split, Egress::Virtual));
 
 // 192.0.2.0/24 is on no network (RFC 5737).
