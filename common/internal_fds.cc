@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -15,14 +14,21 @@
 namespace ztshim {
 namespace {
 
-// Above this number a descriptor of ours is simply not protected; no real limit is as high.
-constexpr int kMaxTracked = 1 << 20;
+// Our numbers stay below this even where the limit is higher: the kernel copies a process's table
+// up to its highest number at every fork (a descriptor at a million makes that 8 MiB). A descriptor
+// above it, which happens where all numbers below are taken, is simply not protected.
+constexpr int kMaxTracked = 1 << 16;
 // Room for this many descriptors of ours between the base and the soft limit.
 constexpr int kHeadroom = 256;
-constexpr int kLowestBase = 64;
+// Under very low limits. Programs count on 0 to 2, choose the next few by hand, and are handed
+// sockets from 3 on (LISTEN_FDS).
+constexpr int kLowestBase = 10;
+constexpr int kUsualBase = 64;
 
-constinit std::array<std::atomic<std::uint64_t>, kMaxTracked / 64> ours{};
-// Highest number ever remembered, so that the fork handler need not walk the whole table.
+constexpr std::size_t kTracked = kMaxTracked;
+constinit std::array<std::atomic<std::uint64_t>, kTracked / 64> ours{};
+constinit std::array<std::atomic<std::atomic<int>*>, kTracked> holders{};
+// Highest number ever remembered, so that nobody need walk the whole table.
 constinit std::atomic<int> highest{-1};
 
 bool in_range(int fd) { return fd >= 0 && fd < kMaxTracked; }
@@ -31,9 +37,18 @@ std::atomic<std::uint64_t>& word(int fd) { return ours[static_cast<std::size_t>(
 
 int preferred_base() {
   rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return kLowestBase;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return kUsualBase;
   const auto soft = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, kMaxTracked));
-  return std::max(kLowestBase, soft - std::min(kHeadroom, soft / 4));
+  return std::max(kUsualBase, soft - std::min(kHeadroom, soft / 4));
+}
+
+// Another number for the same file, as high as there is one. -1: none.
+int duplicate_high(int fd) {
+  for (int base = preferred_base(); base > 0; base = base > kLowestBase ? base / 2 : 0) {
+    const int moved = real().fcntl(fd, F_DUPFD_CLOEXEC, std::max(base, kLowestBase));
+    if (moved >= 0) return moved;
+  }
+  return -1;
 }
 
 }  // namespace
@@ -41,40 +56,68 @@ int preferred_base() {
 int keep_internal_fd(int fd) noexcept {
   if (fd < 0) return fd;
   const int saved = errno;
-  int kept = fd;
-  for (int base = preferred_base(); base >= kLowestBase; base /= 2) {
-    const int moved = real().fcntl(fd, F_DUPFD_CLOEXEC, base);
-    if (moved < 0) continue;
-    real().close(fd);
-    kept = moved;
-    break;
-  }
-  if (in_range(kept)) {
-    word(kept).fetch_or(bit(kept), std::memory_order_relaxed);
-    int seen = highest.load(std::memory_order_relaxed);
-    while (seen < kept && !highest.compare_exchange_weak(seen, kept, std::memory_order_relaxed)) {
-    }
-  }
+  const int moved = duplicate_high(fd);
+  if (moved >= 0) real().close(fd);
+  const int kept = moved >= 0 ? moved : fd;
+  adopt_internal_fd(kept);
   errno = saved;
   return kept;
+}
+
+void adopt_internal_fd(int fd) noexcept {
+  if (!in_range(fd)) return;
+  holders[static_cast<std::size_t>(fd)].store(nullptr);
+  word(fd).fetch_or(bit(fd), std::memory_order_relaxed);
+  int seen = highest.load(std::memory_order_relaxed);
+  while (seen < fd && !highest.compare_exchange_weak(seen, fd, std::memory_order_relaxed)) {
+  }
 }
 
 bool is_internal_fd(int fd) noexcept {
   return in_range(fd) && (word(fd).load(std::memory_order_relaxed) & bit(fd)) != 0;
 }
 
+int next_internal_fd(int first) noexcept {
+  const int last = highest.load(std::memory_order_relaxed);
+  for (int fd = std::max(first, 0); fd <= last;) {
+    const std::uint64_t rest = word(fd).load(std::memory_order_relaxed) >> (fd % 64);
+    if (rest != 0) return fd + __builtin_ctzll(rest);
+    fd = (fd / 64 + 1) * 64;
+  }
+  return -1;
+}
+
 void forget_internal_fd(int fd) noexcept {
   if (in_range(fd)) word(fd).fetch_and(~bit(fd), std::memory_order_relaxed);
 }
 
-void close_internal_fds_after_fork() noexcept {
-  const int last = highest.exchange(-1, std::memory_order_relaxed);
-  for (int base = 0; base <= last; base += 64) {
-    std::uint64_t bits = word(base).exchange(0, std::memory_order_relaxed);
-    for (int fd = base; bits != 0; ++fd, bits >>= 1) {
-      if ((bits & 1) != 0) real().close(fd);
-    }
+void close_internal_fds_after_fork(int except) noexcept {
+  for (int fd = next_internal_fd(0); fd >= 0; fd = next_internal_fd(fd + 1)) {
+    // The holders in this copy of the memory are the parent's.
+    holders[static_cast<std::size_t>(fd)].store(nullptr);
+    if (fd == except) continue;
+    forget_internal_fd(fd);
+    real().close(fd);
   }
+  highest.store(except, std::memory_order_relaxed);
+}
+
+int move_internal_fd(int fd) noexcept {
+  const int saved = errno;
+  const int moved = duplicate_high(fd);
+  errno = saved;
+  if (moved < 0) return -1;
+  adopt_internal_fd(moved);
+  forget_internal_fd(fd);
+  return moved;
+}
+
+void note_holder(int fd, std::atomic<int>* holder) noexcept {
+  if (is_internal_fd(fd)) holders[static_cast<std::size_t>(fd)].store(holder);
+}
+
+std::atomic<int>* holder_of(int fd) noexcept {
+  return is_internal_fd(fd) ? holders[static_cast<std::size_t>(fd)].load() : nullptr;
 }
 
 }  // namespace ztshim

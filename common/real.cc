@@ -1,6 +1,7 @@
 #include "common/real.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -47,6 +48,18 @@ int raw_poll(pollfd* fds, nfds_t count, int timeout_ms) {
       ::syscall(SYS_ppoll, fds, count, timeout_ms < 0 ? nullptr : &timeout, nullptr, 0));
 }
 
+// Where there is no dup2 (aarch64), dup3 is told apart by equal numbers alone.
+int raw_dup2(int from, int to) {
+  if (from != to) return static_cast<int>(::syscall(SYS_dup3, from, to, 0));
+  return ::syscall(SYS_fcntl, from, F_GETFD, 0) < 0 ? -1 : to;
+}
+
+void raw_closefrom(int first) { ::syscall(SYS_close_range, first, ~0U, 0); }
+
+int raw_setrlimit(int resource, const rlimit* limit) {
+  return static_cast<int>(::syscall(SYS_prlimit64, 0, resource, limit, nullptr));
+}
+
 constexpr Real kRaw{
     .socket = raw_call<SYS_socket, int, int, int, int>,
     .socketpair = raw_call<SYS_socketpair, int, int, int, int, int*>,
@@ -74,7 +87,13 @@ constexpr Real kRaw{
     .poll = raw_poll,
     .fcntl = raw_fcntl,
     .ioctl = raw_ioctl,
+    .dup = raw_call<SYS_dup, int, int>,
+    .dup2 = raw_dup2,
     .dup3 = raw_call<SYS_dup3, int, int, int, int>,
+    .close_range = raw_call<SYS_close_range, int, unsigned, unsigned, int>,
+    .closefrom = raw_closefrom,
+    .setrlimit = raw_setrlimit,
+    .prlimit = raw_call<SYS_prlimit64, int, pid_t, int, const rlimit*, rlimit*>,
 };
 
 constinit Real resolved{};
@@ -117,7 +136,13 @@ void resolve() noexcept {
   ZTSHIM_RESOLVE(poll);
   ZTSHIM_RESOLVE(fcntl);
   ZTSHIM_RESOLVE(ioctl);
+  ZTSHIM_RESOLVE(dup);
+  ZTSHIM_RESOLVE(dup2);
   ZTSHIM_RESOLVE(dup3);
+  ZTSHIM_RESOLVE(close_range);
+  ZTSHIM_RESOLVE(closefrom);
+  ZTSHIM_RESOLVE(setrlimit);
+  ZTSHIM_RESOLVE(prlimit);
 #undef ZTSHIM_RESOLVE
 }
 

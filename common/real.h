@@ -3,6 +3,7 @@
 #pragma once
 
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -39,7 +40,13 @@ struct Real {
   int (*poll)(pollfd*, nfds_t, int);
   int (*fcntl)(int, int, ...);
   int (*ioctl)(int, unsigned long, ...);
+  int (*dup)(int);
+  int (*dup2)(int, int);
   int (*dup3)(int, int, int);
+  int (*close_range)(unsigned, unsigned, int);
+  void (*closefrom)(int);
+  int (*setrlimit)(int, const rlimit*);
+  int (*prlimit)(pid_t, int, const rlimit*, rlimit*);
 };
 
 // Never fails, never blocks, never logs. Resolved at the first call and the same for all threads;

@@ -29,6 +29,11 @@ ServiceStart start_service(const Config& config) noexcept;
 // Does this very process (not its parent before a fork) run the service thread?
 bool is_hosting_service() noexcept;
 
+// The application is about to put a file of its own at the number `fd`, which the service in this
+// process holds (common/internal_fds.h): the service moves to another one. Nothing to do when not
+// hosting. Called with all signals blocked.
+void vacate_service_fd(int fd) noexcept;
+
 // Waits until nothing is left to send for descriptors that the application has closed; gives up
 // when nothing at all was acknowledged for `patience`. True: everything arrived.
 bool drain_service(Duration patience) noexcept;

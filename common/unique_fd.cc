@@ -7,14 +7,20 @@
 
 namespace ztshim {
 
+void UniqueFd::note(std::atomic<int>* holder) noexcept {
+  if (get() >= 0) note_holder(get(), holder);
+}
+
 void UniqueFd::reset(int fd) noexcept {
-  if (fd_ >= 0) {
+  if (get() >= 0) {
     const int saved = errno;
-    forget_internal_fd(fd_);
-    real().close(fd_);
+    note(nullptr);
+    forget_internal_fd(get());
+    real().close(get());
     errno = saved;
   }
-  fd_ = fd;
+  fd_.store(fd, std::memory_order_relaxed);
+  note(&fd_);
 }
 
 }  // namespace ztshim

@@ -1,15 +1,15 @@
 // A descriptor that closes itself.
 #pragma once
 
-#include <utility>
+#include <atomic>
 
 namespace ztshim {
 
 class UniqueFd {
  public:
   UniqueFd() = default;
-  explicit UniqueFd(int fd) : fd_(fd) {}
-  UniqueFd(UniqueFd&& other) noexcept : fd_(other.release()) {}
+  explicit UniqueFd(int fd) : fd_(fd) { note(&fd_); }
+  UniqueFd(UniqueFd&& other) noexcept : fd_(other.release()) { note(&fd_); }
   UniqueFd& operator=(UniqueFd&& other) noexcept {
     if (this != &other) reset(other.release());
     return *this;
@@ -18,14 +18,22 @@ class UniqueFd {
   UniqueFd& operator=(const UniqueFd&) = delete;
   ~UniqueFd() { reset(); }
 
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
+  // The same file has another number once the application has taken this one for itself
+  // (common/internal_fds.h): whoever keeps what get() said for longer than a turn of the loop asks
+  // again.
+  int get() const { return fd_.load(std::memory_order_relaxed); }
+  explicit operator bool() const { return get() >= 0; }
+  [[nodiscard]] int release() {
+    note(nullptr);
+    return fd_.exchange(-1, std::memory_order_relaxed);
+  }
   // Closes what is held (errno stays as it was) and takes over `fd`.
   void reset(int fd = -1) noexcept;
 
  private:
-  int fd_ = -1;
+  void note(std::atomic<int>* holder) noexcept;
+
+  std::atomic<int> fd_{-1};
 };
 
 }  // namespace ztshim

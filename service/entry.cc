@@ -85,6 +85,14 @@ bool is_hosting_service() noexcept { return hosted != nullptr; }
 
 Service* hosted_service() noexcept { return hosted == nullptr ? nullptr : hosted->service.get(); }
 
+void vacate_service_fd(int fd) noexcept {
+  if (hosted == nullptr) return;
+  try {
+    hosted->service->vacate(fd);
+  } catch (const std::exception&) {  // out of memory: the number is overwritten
+  }
+}
+
 bool drain_service(Duration patience) noexcept {
   if (hosted == nullptr) return true;
   try {

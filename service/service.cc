@@ -429,6 +429,10 @@ bool Service::call(const std::function<void(Node&, Now, Outbox&)>& work) {
   return call.is_done;
 }
 
+void Service::vacate(int fd) {
+  call([this, fd](Node&, Now, Outbox&) { loop_->vacate(fd); });
+}
+
 void Service::serve_calls() {
   const std::lock_guard lock(calls_.mutex);
   if (calls_.waiting.empty()) return;

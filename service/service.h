@@ -76,6 +76,8 @@ class Service final : public rpc::Control {
   // Lets `work` run on the loop's thread, between two turns, and waits for it. False: the loop has
   // ended, and `work` has not run.
   bool call(const std::function<void(Node&, Now, Outbox&)>& work);
+  // The application wants the number `fd` for itself: what we have there moves to another one.
+  void vacate(int fd);
 
   // ---- for whoever runs the loop, between start() and run()
   Node& node() { return *node_; }

@@ -77,12 +77,13 @@ void put_into_slots(UniqueFd connection) noexcept {
   }
 }
 
-Result<Answer> exchange(int connection, const rpc::Request& request) noexcept {
+// Asks for the number each time: it may change between sending and receiving (vacate).
+Result<Answer> exchange(const UniqueFd& connection, const rpc::Request& request) noexcept {
   std::array<std::uint8_t, rpc::kMaxReplySize> buffer;
   const std::size_t size = rpc::serialize(request, buffer);
-  const auto sent = rpc::send_message(connection, ByteView(buffer).first(size));
+  const auto sent = rpc::send_message(connection.get(), ByteView(buffer).first(size));
   if (!sent) return failure(sent.error());
-  auto received = rpc::receive_message(connection, buffer, rpc::Descriptors::Allow);
+  auto received = rpc::receive_message(connection.get(), buffer, rpc::Descriptors::Allow);
   if (!received) return failure(received.error());
   const auto reply = rpc::parse_reply(ByteView(buffer).first(received->size));
   if (!reply) return failure(std::errc::connection_reset);  // an end of file included
@@ -96,7 +97,7 @@ void complain(std::string_view about, std::string_view reason) noexcept {
 
 // Hello, and in the first connection of a process the networks it was told to join (a service
 // hosted elsewhere was started with another environment).
-bool greet(int connection) noexcept {
+bool greet(const UniqueFd& connection) noexcept {
   const Config& settings = config();
   const auto answer = exchange(connection, {{},
                                             rpc::Hello{rpc::kVersion, ::getpid(), settings.egress,
@@ -148,7 +149,7 @@ Result<UniqueFd> open_connection() noexcept {
       UniqueFd kept(fd);
       real().setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kReplyPatience, sizeof kReplyPatience);
       real().setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &kReplyPatience, sizeof kReplyPatience);
-      if (!greet(fd)) return failure(std::errc::network_down);
+      if (!greet(kept)) return failure(std::errc::network_down);
       return kept;
     }
     const bool is_nobody_there = connection.error() == std::errc::no_such_file_or_directory ||
@@ -180,7 +181,7 @@ Result<Answer> ask(const rpc::Request& request) noexcept {
       if (!opened) return failure(std::errc::network_down);
       connection = std::move(*opened);
     }
-    auto answer = exchange(connection.get(), request);
+    auto answer = exchange(connection, request);
     if (answer) {
       // In a vfork child the slots are the parent's, and it knows nothing of a new descriptor here.
       if (!is_new || process == ProcessKind::Own) put_into_slots(std::move(connection));
@@ -191,6 +192,32 @@ Result<Answer> ask(const rpc::Request& request) noexcept {
     }  // the others lead to the same dead service
   }
   return failure(std::errc::network_down);
+}
+
+bool vacate(int fd) noexcept {
+  for (auto& slot : slots) {
+    std::uint64_t held = slot.load(std::memory_order_acquire);
+    if (held == 0 || static_cast<int>(held & kFdMask) - 1 != fd) continue;
+    if (!slot.compare_exchange_strong(held, 0, std::memory_order_acq_rel)) return false;
+    if (to_slot(fd) != held) return true;  // it had been closed behind our back
+    put_into_slots(UniqueFd(move_internal_fd(fd)));
+    return true;
+  }
+  return false;
+}
+
+void warm_up() noexcept {
+  if (!has_joined.load() || process_kind() != ProcessKind::Own) return;
+  const KeepErrno keep;
+  const NoCancel no_cancel;
+  const Inside inside;
+  UniqueFd connection = take_from_slots();
+  if (!connection) {
+    auto opened = open_connection();
+    if (!opened) return;
+    connection = std::move(*opened);
+  }
+  put_into_slots(std::move(connection));
 }
 
 void forget_connections() noexcept {

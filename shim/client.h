@@ -18,6 +18,13 @@ struct Answer {
 // ENETDOWN: there is no service and none could be started. errno is kept.
 Result<Answer> ask(const rpc::Request& request) noexcept;
 
+// The application wants the number of one of our connections, which moves. False: it was none.
+bool vacate(int fd) noexcept;
+
+// Makes sure that there is a connection, in a process that has had one: it will soon be unable to
+// open another.
+void warm_up() noexcept;
+
 // In a forked child: the connections are the parent's. (Their descriptors are closed by
 // close_internal_fds_after_fork.)
 void forget_connections() noexcept;

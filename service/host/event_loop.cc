@@ -61,7 +61,7 @@ Poller::WatchId EventLoop::add(int fd, std::uint32_t events, Watcher& watcher, b
     log(LogArea::Host, LogLevel::Warn, "cannot watch a descriptor: {}", std::strerror(errno));
     return 0;
   }
-  watches_.emplace(id, Watch{fd, &watcher, first});
+  watches_.emplace(id, Watch{fd, events, &watcher, first});
   return id;
 }
 
@@ -71,7 +71,31 @@ void EventLoop::change(WatchId id, std::uint32_t events) {
   epoll_event event{};
   event.events = events;
   event.data.u64 = id;
+  found->second.events = events;
   epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, found->second.fd, &event);
+}
+
+bool EventLoop::vacate(int fd) {
+  std::atomic<int>* const holder = holder_of(fd);
+  const int moved = holder == nullptr ? -1 : move_internal_fd(fd);
+  if (moved < 0) return false;
+  // Registrations hang on the number as well as on the file.
+  const auto follow = [&](std::uint32_t events, WatchId id) {
+    epoll_event event{};
+    event.events = events;
+    event.data.u64 = id;
+    epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+    epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, moved, &event);
+  };
+  for (auto& [id, watch] : watches_) {
+    if (watch.fd != fd) continue;
+    watch.fd = moved;
+    follow(watch.events, id);
+  }
+  if (wake_up_.get() == fd) follow(EPOLLIN, kWakeUp);
+  holder->store(moved);
+  note_holder(moved, holder);
+  return true;
 }
 
 void EventLoop::unwatch(WatchId id) {

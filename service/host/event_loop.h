@@ -37,6 +37,10 @@ class EventLoop final : public Poller {
   WatchId watch(int fd, std::uint32_t events, Watcher& watcher) override;
   void change(WatchId id, std::uint32_t events) override;
   void unwatch(WatchId id) override;
+  // Somebody else wants the number `fd`: what is open there moves to another one, and so do its
+  // holder (common/internal_fds.h) and its registration. False: nobody of ours holds it, or there
+  // is no free number.
+  bool vacate(int fd);
   Time now() const override { return clocks_.time; }
 
   // The same, but served before all others in each turn: the physical sockets, whose kernel buffers
@@ -58,6 +62,7 @@ class EventLoop final : public Poller {
  private:
   struct Watch {
     int fd;
+    std::uint32_t events;
     Watcher* watcher;
     bool first;
   };

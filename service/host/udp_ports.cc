@@ -74,7 +74,6 @@ class UdpPorts::Port final : public Watcher {
  public:
   Port(UdpPorts& ports, LocalSocket number, const Endpoint& local, UniqueFd socket)
       : owner(ports), id(number), fd(std::move(socket)), bound(local) {
-    target.fd = fd.get();
     target.family = local.ip.is_v6() ? AF_INET6 : AF_INET;
   }
   void on_ready(std::uint32_t) override { owner.receive(*this); }
@@ -158,6 +157,7 @@ void UdpPorts::send(const Outbox& out) {
   plan_batches(datagrams, batches_);
   for (const auto& port : ports_) {
     UdpSender::Target& target = port->target;
+    target.fd = port->fd.get();
     for (UdpBatch& batch : batches_) {
       const Outbox::Datagram& first = datagrams[batch.first];
       if (first.socket != kAnySocket && first.socket != port->id) continue;

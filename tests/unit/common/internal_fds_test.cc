@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "common/unique_fd.h"
 
 namespace ztshim {
@@ -53,6 +55,43 @@ TEST(InternalFds, StayWhereTheyAreUnderALowLimit) {
   setrlimit(RLIMIT_NOFILE, &before);
   EXPECT_EQ(kept.get(), fd);
   EXPECT_TRUE(is_internal_fd(fd));
+}
+
+TEST(InternalFds, StayOutOfTheFirstTenUnderALowLimit) {
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int fd = open_null();
+  const rlimit low{48, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+  const UniqueFd kept(keep_internal_fd(fd));
+  setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_GE(kept.get(), 10);
+  EXPECT_LT(kept.get(), 48);
+}
+
+TEST(InternalFds, AreFoundInOrder) {
+  const UniqueFd one(keep_internal_fd(open_null()));
+  const UniqueFd two(keep_internal_fd(open_null()));
+  const int low = std::min(one.get(), two.get()), high = std::max(one.get(), two.get());
+  EXPECT_EQ(next_internal_fd(0), low);
+  EXPECT_EQ(next_internal_fd(low), low);
+  EXPECT_EQ(next_internal_fd(low + 1), high);
+  EXPECT_EQ(next_internal_fd(high + 1), -1);
+}
+
+TEST(InternalFds, MoveAndAreNoLongerOursAtTheOldNumber) {
+  UniqueFd first(keep_internal_fd(open_null()));
+  const int before = first.get();
+  UniqueFd owner(std::move(first));  // the note about the holder follows it
+  ASSERT_NE(holder_of(before), nullptr);
+  const int moved = move_internal_fd(before);
+  ASSERT_GE(moved, 0);
+  EXPECT_FALSE(is_internal_fd(before));
+  EXPECT_TRUE(is_internal_fd(moved));
+  EXPECT_EQ(fcntl(before, F_GETFD), FD_CLOEXEC) << "still open: nobody else can get the number";
+  close(before);
+  const UniqueFd other(moved);
+  EXPECT_EQ(owner.release(), before);
 }
 
 TEST(InternalFds, AreClosedInAForkedChildAndNothingElseIs) {

@@ -75,6 +75,12 @@ class Service final : public rpc::Control {
     return false;
   }
 
+  void vacate(int fd) {
+    vacated_ = fd;
+    loop_->wake();
+    while (vacated_ == fd) std::this_thread::yield();
+  }
+
   // ---- rpc::Control
   bool networks_ready() const override { return networks_are_ready; }
   Result<UniqueFd> make_ready_fd() override {
@@ -105,6 +111,10 @@ class Service final : public rpc::Control {
       if (now >= stack_.next_deadline()) stack_.run_timers();
       if (now >= sockets_.next_deadline()) sockets_.on_deadline(now);
       if (networks_are_ready) waiters_.clear();
+      if (const int fd = vacated_; fd >= 0) {
+        loop_->vacate(fd);
+        vacated_ = -1;
+      }
       if (ask_drained_.exchange(false)) drained_ = sockets_.is_drained();
     }
   }
@@ -116,6 +126,7 @@ class Service final : public rpc::Control {
   std::unique_ptr<host::RpcServer> rpc_;
   std::vector<UniqueFd> waiters_;
   std::atomic<bool> stop_{false}, drained_{false}, ask_drained_{false};
+  std::atomic<int> vacated_{-1};
   std::thread thread_;
 };
 
@@ -163,6 +174,9 @@ ServiceStart start_service(const Config& config) noexcept {
   return {ServiceStart::Kind::Hosting, {}};
 }
 bool is_hosting_service() noexcept { return test::running != nullptr; }
+void vacate_service_fd(int fd) noexcept {
+  if (test::Service* const service = test::running) service->vacate(fd);
+}
 bool drain_service(Duration) noexcept {
   return test::running == nullptr || test::running.load()->is_drained();
 }
