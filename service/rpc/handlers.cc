@@ -89,6 +89,10 @@ class Handler {
   }
 
   Answer operator()(const Connect& request) const {
+    // Dissolves the connection of a datagram socket.
+    if (!request.peer && is_datagram()) {
+      return {to_reply(sockets_.connect(id_, {}, 0, caller_.policy)), {}};
+    }
     if (const auto wrong = check_family(request.peer)) return {*wrong, {}};
     const Outcome outcome = sockets_.connect(id_, request.peer, request.gate_bytes, caller_.policy);
     if (says_elsewhere(outcome) && may_be_of_a_network(request.peer.ip) &&
@@ -186,8 +190,17 @@ class Handler {
     return {Reply::of(Kind::Done), std::move(*file)};
   }
 
-  Answer operator()(const CheckSend&) const {
-    return {Reply::failed(std::errc::operation_not_supported), {}};
+  Answer operator()(const CheckSend& request) const {
+    if (request.destination) {
+      if (const auto wrong = check_family(request.destination)) return {*wrong, {}};
+    }
+    const Outcome outcome = sockets_.check_send(id_, request.destination, request.size,
+                                                request.interface_index, caller_.policy);
+    if (says_elsewhere(outcome) && !request.destination.ip.is_loopback() &&
+        !control_.networks_ready()) {
+      return {Reply::of(Kind::NotReady), {}};
+    }
+    return {to_reply(outcome), {}};
   }
 
   Answer operator()(const Join& request) const {
@@ -217,6 +230,10 @@ class Handler {
   int domain() const {
     const auto kind = sockets_.kind(id_);
     return kind ? kind->domain : AF_INET;
+  }
+  bool is_datagram() const {
+    const auto kind = sockets_.kind(id_);
+    return kind && kind->type == SOCK_DGRAM;
   }
   // An AF_INET socket takes IPv4 addresses alone, an AF_INET6 socket IPv6 (mapped ones included).
   std::optional<Reply> check_family(const Endpoint& address) const {

@@ -39,9 +39,9 @@ void widen(int application_end) {
 
 bool may_keep_newest_byte() { return buffers_are_safe; }
 
-Result<Pair> make_pair(const SocketName& name) {
+Result<Pair> make_pair(const SocketName& name, int type) {
   int ends[2] = {-1, -1};
-  if (real().socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+  if (real().socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) != 0) {
     const bool is_limit = errno == EMFILE || errno == ENFILE;
     return failure(is_limit ? static_cast<std::errc>(errno) : std::errc::no_buffer_space);
   }

@@ -1,4 +1,4 @@
-// The AF_UNIX stream pairs behind repurposed fds, and what the kernel says about our end of them.
+// The AF_UNIX pairs behind repurposed fds, and what the kernel says about our end of them.
 #pragma once
 
 #include <sys/uio.h>
@@ -17,8 +17,8 @@ struct Pair {
   UniqueFd application_end;  // blocking, close-on-exec, named
   UniqueFd service_end;
 };
-// EMFILE, ENFILE, ENOBUFS.
-Result<Pair> make_pair(const SocketName& name);
+// SOCK_STREAM, or SOCK_SEQPACKET for datagrams. EMFILE, ENFILE, ENOBUFS.
+Result<Pair> make_pair(const SocketName& name, int type);
 // Are the buffers of pairs as large as the newest-byte rule needs (constants.h)? Not where
 // net.core.wmem_max is set below its default: then a reset may look like an end.
 bool may_keep_newest_byte();

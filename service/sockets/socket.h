@@ -9,6 +9,7 @@
 
 #include "common/bytes.h"
 #include "common/unique_fd.h"
+#include "service/sockets/datagram_batch.h"
 #include "service/sockets/options.h"
 #include "service/sockets/sockets.h"
 
@@ -31,6 +32,7 @@ class Hub {
   Time now() const { return poller_.now(); }
   ServiceId service() const { return service_; }
   MutableBytes scratch() { return scratch_; }
+  DatagramBatch& batch() { return batch_; }
 
   virtual void soon(Socket& socket) = 0;          // advance() within this turn
   virtual void arm(Socket& socket, Time at) = 0;  // advance() then; replaces the former time
@@ -38,6 +40,8 @@ class Hub {
   virtual TcpSocket* adopt(stack::Pcb&& pcb, const SocketKind& kind, int owner_pid,
                            const Options& options) = 0;
   virtual TcpSocket* find_tcp(SocketId id) = 0;
+  virtual Decision decide(const IpAddress& ip, const Policy& policy,
+                          std::uint32_t interface_index) const = 0;
 
  protected:
   ~Hub() = default;
@@ -46,6 +50,7 @@ class Hub {
   stack::Stack& stack_;
   Poller& poller_;
   const ServiceId service_;
+  DatagramBatch batch_;
   Bytes scratch_ = Bytes(std::size_t{256} * 1024);
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <set>
 #include <unordered_map>
@@ -26,6 +27,8 @@ class SocketTable final : public Hub {
  public:
   using Hub::Hub;
   ~SocketTable();
+  using Decider = std::function<Decision(const IpAddress&, const Policy&, std::uint32_t)>;
+  void set_decider(Decider decider) { decider_ = std::move(decider); }
 
   SocketId new_id() { return SocketId{++last_id_}; }
   bool is_full() const { return sockets_.size() >= kMost; }
@@ -44,6 +47,10 @@ class SocketTable final : public Hub {
   TcpSocket* adopt(stack::Pcb&& pcb, const SocketKind& kind, int owner_pid,
                    const Options& options) override;
   TcpSocket* find_tcp(SocketId id) override;
+  Decision decide(const IpAddress& ip, const Policy& policy,
+                  std::uint32_t interface_index) const override {
+    return decider_(ip, policy, interface_index);
+  }
 
  private:
   static const std::size_t kMost;
@@ -51,6 +58,7 @@ class SocketTable final : public Hub {
   void bury(Socket& socket);
   void forget(Socket& socket);
 
+  Decider decider_;
   std::unordered_map<SocketId, std::unique_ptr<Socket>> sockets_;
   std::vector<SocketId> noted_, running_;
   std::set<std::pair<Time, SocketId>> timers_;

@@ -8,6 +8,7 @@
 
 #include "common/log.h"
 #include "service/sockets/constants.h"
+#include "service/sockets/datagram_socket.h"
 #include "service/sockets/pair.h"
 #include "service/sockets/socket_table.h"
 #include "service/sockets/tcp_listener.h"
@@ -24,8 +25,9 @@ std::optional<std::errc> kind_error(const SocketKind& kind) {
     return std::errc::address_family_not_supported;
   }
   const int type = kind.type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (type != SOCK_STREAM) return std::errc{ESOCKTNOSUPPORT};
-  if (kind.protocol != 0 && kind.protocol != IPPROTO_TCP) return std::errc::protocol_not_supported;
+  if (type != SOCK_STREAM && type != SOCK_DGRAM) return std::errc{ESOCKTNOSUPPORT};
+  const int own = type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
+  if (kind.protocol != 0 && kind.protocol != own) return std::errc::protocol_not_supported;
   return std::nullopt;
 }
 
@@ -43,7 +45,11 @@ bool overlap(const IpAddress& a, const IpAddress& b, bool a_is_dual, bool b_is_d
 
 class Sockets::Impl {
  public:
-  Impl(stack::Stack& stack, Poller& poller, ServiceId service) : table(stack, poller, service) {}
+  Impl(stack::Stack& stack, Poller& poller, ServiceId service) : table(stack, poller, service) {
+    table.set_decider([this](const IpAddress& ip, const Policy& own, std::uint32_t index) {
+      return decide(ip, own, index);
+    });
+  }
 
   std::optional<std::errc> family_error(const Socket& socket, const IpAddress& ip,
                                         bool binds) const;
@@ -73,12 +79,20 @@ Sockets::~Sockets() = default;
 Result<Sockets::Created> Sockets::create(const SocketKind& kind, int owner_pid) {
   if (const auto error = kind_error(kind)) return failure(*error);
   if (impl_->table.is_full()) return failure(std::errc::no_buffer_space);
-  const SocketKind plain{kind.domain, SOCK_STREAM, kind.protocol};
+  const SocketKind plain{kind.domain, kind.type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC), kind.protocol};
+  const bool is_stream = plain.type == SOCK_STREAM;
   const SocketId id = impl_->table.new_id();
-  auto pair = make_pair(SocketName{impl_->table.service(), id});
+  auto pair =
+      make_pair(SocketName{impl_->table.service(), id}, is_stream ? SOCK_STREAM : SOCK_SEQPACKET);
   if (!pair) return failure(pair.error());
-  auto socket =
-      std::make_unique<TcpSocket>(impl_->table, id, plain, owner_pid, std::move(pair->service_end));
+  std::unique_ptr<Socket> socket;
+  if (is_stream) {
+    socket = std::make_unique<TcpSocket>(impl_->table, id, plain, owner_pid,
+                                         std::move(pair->service_end));
+  } else {
+    socket = std::make_unique<DatagramSocket>(impl_->table, id, plain, owner_pid,
+                                              std::move(pair->service_end));
+  }
   if (!socket->is_watched()) return failure(std::errc::no_buffer_space);
   impl_->table.add(std::move(socket));
   return Created{id, std::move(pair->application_end)};
@@ -141,10 +155,12 @@ const TcpListener* Sockets::Impl::sharing_port_with(const TcpListener& listener)
 }
 
 Outcome Sockets::bind(SocketId id, const Endpoint& asked, const Policy& policy) {
-  TcpSocket* const socket = impl_->table.find_tcp(id);
-  if (socket == nullptr || !socket->is_fresh() || socket->is_bound()) {
-    return failed(std::errc::invalid_argument);
-  }
+  Socket* const socket = impl_->table.find(id);
+  auto* const stream = dynamic_cast<TcpSocket*>(socket);
+  auto* const datagrams = dynamic_cast<DatagramSocket*>(socket);
+  const bool may_bind = stream != nullptr ? stream->is_fresh() && !stream->is_bound()
+                                          : datagrams != nullptr && !datagrams->is_bound();
+  if (!may_bind) return failed(std::errc::invalid_argument);
   const Endpoint local{asked.ip.unmapped(), asked.port, asked.scope};
   // The wildcard of the other family would be written the same way.
   if (const auto error = impl_->family_error(*socket, local.ip, true)) return failed(*error);
@@ -162,8 +178,12 @@ Outcome Sockets::bind(SocketId id, const Endpoint& asked, const Policy& policy) 
   } else if (!impl_->is_bindable(device, local.ip)) {
     return may_be_host && !device.id ? host() : failed(std::errc::address_not_available);
   }
-  if (impl_->is_port_taken(*socket, local)) return failed(std::errc::address_in_use);
-  return socket->bind(local, device.id);
+  if (datagrams != nullptr) {
+    datagrams->set_policy(policy);
+    return datagrams->bind(local);
+  }
+  if (impl_->is_port_taken(*stream, local)) return failed(std::errc::address_in_use);
+  return stream->bind(local, device.id);
 }
 
 bool Sockets::Impl::is_bindable(const Device& device, const IpAddress& ip) const {
@@ -182,6 +202,11 @@ Outcome Sockets::connect(SocketId id, const Endpoint& asked, std::size_t gate_by
     if (grave == nullptr || grave->error == std::errc{})
       return failed(std::errc::connection_aborted);
     return failed(std::exchange(grave->error, std::errc{}));
+  }
+  if (auto* const datagrams = dynamic_cast<DatagramSocket*>(socket)) {
+    datagrams->set_policy(policy);
+    if (!asked) return datagrams->disconnect();
+    return datagrams->connect({asked.ip.unmapped(), asked.port, asked.scope});
   }
   auto* const stream = dynamic_cast<TcpSocket*>(socket);
   if (stream == nullptr) return failed(std::errc::already_connected);  // it listens
@@ -247,6 +272,8 @@ Outcome Sockets::listen(SocketId id, int backlog, std::size_t, const Policy& pol
     listener->set_backlog(backlog);
     return {};
   }
+  if (dynamic_cast<DatagramSocket*>(found) != nullptr)
+    return failed(std::errc::operation_not_supported);
   auto* const socket = dynamic_cast<TcpSocket*>(found);
   if (socket == nullptr || !socket->is_fresh()) return failed(std::errc::invalid_argument);
   if (impl_->device(socket->options().interface_index()).is_hosts()) {
@@ -279,6 +306,14 @@ Outcome Sockets::listen(SocketId id, int backlog, std::size_t, const Policy& pol
   return error == std::errc{} ? Outcome{} : failed(error);
 }
 
+Outcome Sockets::check_send(SocketId id, const Endpoint& to, std::size_t size,
+                            std::uint32_t interface_index, const Policy& policy) {
+  auto* const socket = dynamic_cast<DatagramSocket*>(impl_->table.find(id));
+  if (socket == nullptr) return failed(std::errc::operation_not_supported);
+  socket->set_policy(policy);
+  return socket->check_send({to.ip.unmapped(), to.port, to.scope}, size, interface_index);
+}
+
 Outcome Sockets::return_connection(SocketId id, std::uint64_t connection) {
   auto* const listener = dynamic_cast<TcpListener*>(impl_->table.find(id));
   if (listener == nullptr) return failed(std::errc::invalid_argument);
@@ -293,6 +328,10 @@ Outcome Sockets::shutdown(SocketId id, int how) {
   if (auto* const listener = dynamic_cast<TcpListener*>(socket)) {
     if (how != SHUT_WR) listener->stop();
     return {};
+  }
+  if (auto* const datagrams = dynamic_cast<DatagramSocket*>(socket)) {
+    datagrams->shut_down(how);
+    return datagrams->is_connected() ? Outcome{} : failed(std::errc::not_connected);
   }
   const auto* const stream = dynamic_cast<const TcpSocket*>(socket);
   if (stream == nullptr || stream->is_fresh()) return failed(std::errc::not_connected);
@@ -334,7 +373,7 @@ Result<std::optional<Bytes>> Sockets::get_option(SocketId id, int level, int nam
   Options::Facts facts;
   facts.domain = grave->kind.domain;
   facts.type = grave->kind.type;
-  facts.protocol = IPPROTO_TCP;
+  facts.protocol = grave->kind.type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
   facts.is_bound = true;
   facts.stack = &impl_->table.stack();
   Options options;

@@ -22,7 +22,7 @@ namespace ztshim::sockets {
 
 struct SocketKind {
   int domain = 0;    // AF_INET, AF_INET6
-  int type = 0;      // SOCK_STREAM
+  int type = 0;      // SOCK_STREAM, SOCK_DGRAM
   int protocol = 0;  // as given to socket()
 };
 
@@ -73,7 +73,7 @@ class Sockets {
 
   struct Created {
     SocketId id{};
-    UniqueFd application_end;  // a stream, blocking, close-on-exec; named (fd_contract.h)
+    UniqueFd application_end;  // blocking, close-on-exec; named (fd_contract.h)
   };
   // EMFILE, ENFILE, ENOBUFS; EPROTONOSUPPORT, ESOCKTNOSUPPORT, EAFNOSUPPORT as socket(2).
   Result<Created> create(const SocketKind& kind, int owner_pid);
@@ -87,6 +87,9 @@ class Sockets {
   // The shim has promised a gate of `gate_bytes` (0: none) and writes it after this call returns
   // InProgress; it may arrive before or after the handshake ends.
   Outcome connect(SocketId id, const Endpoint& peer, std::size_t gate_bytes, const Policy& policy);
+  // Of a datagram socket: would a datagram to `to` (empty: to the peer) leave? Binds it.
+  Outcome check_send(SocketId id, const Endpoint& to, std::size_t size,
+                     std::uint32_t interface_index, const Policy& policy);
   // What connect() does for a socket that is bound to no address. `ip` is not IPv4-mapped.
   // `interface_index`: by this interface alone (the scope, or what the socket is bound to); 0: any.
   Decision decide(const IpAddress& ip, const Policy& policy,

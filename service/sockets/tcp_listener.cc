@@ -185,7 +185,7 @@ void TcpListener::announce() {
 bool TcpListener::announce_one(SocketId id) {
   TcpSocket* const connection = hub_.find_tcp(id);
   if (connection == nullptr) return true;
-  auto pair = make_pair(SocketName{hub_.service(), id});
+  auto pair = make_pair(SocketName{hub_.service(), id}, SOCK_STREAM);
   if (!pair) return false;
   // The seed: the byte that is unread in the service's end from the beginning (fd_contract.h).
   const std::array<std::uint8_t, kSeedSize> seed{};

@@ -14,6 +14,7 @@ namespace ztshim::stack {
 
 class Echo;
 class Interfaces;
+class Udp;
 
 struct Glue {
   Time now = kLongAgo;
@@ -22,6 +23,7 @@ struct Glue {
   std::function<void(MutableBytes)> random;
   Interfaces* interfaces = nullptr;
   Echo* echo = nullptr;
+  Udp* udp = nullptr;
   std::uint64_t sequence_secret[2] = {};
   // Set while an address is taken away: the connections that end meanwhile end because of it.
   bool removing_address = false;

@@ -21,8 +21,7 @@
 #define LWIP_SUPPORT_CUSTOM_PBUF 1
 #define LWIP_NETIF_TX_SINGLE_PBUF 1
 
-/* What we speak. No socket of ours takes UDP yet: lwIP says so to whoever sends it (port
- * unreachable). */
+/* What we speak. UDP is our own (udp.cc): lwIP hands over what comes, and its file is not built. */
 #define LWIP_IPV4 1
 #define LWIP_IPV6 1
 #define LWIP_TCP 1

@@ -19,6 +19,7 @@
 #include "service/stack/echo.h"
 #include "service/stack/icmp_error.h"
 #include "service/stack/pcb.h"
+#include "service/stack/udp.h"
 
 namespace ztshim::stack {
 namespace {
@@ -287,6 +288,8 @@ void Interface::input_ip(std::uint64_t destination, ByteView payload, bool is_v6
     if (!owns(error->local.ip) && error->local.ip != link_local()) return;
     if (error->protocol == IP_PROTO_ICMP || error->protocol == IP6_NEXTH_ICMP6) {
       if (glue.echo != nullptr) glue.echo->on_error(*error);
+    } else if (error->protocol == IP_PROTO_UDP) {
+      if (glue.udp == nullptr || !glue.udp->on_icmp_error(*error, id_)) return;
     } else if (!note_icmp_error(*error)) {
       return;
     }

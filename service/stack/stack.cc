@@ -13,6 +13,7 @@
 #include "service/stack/echo.h"
 #include "service/stack/lwip_glue.h"
 #include "service/stack/netif.h"
+#include "service/stack/udp.h"
 
 namespace ztshim::stack {
 namespace {
@@ -53,6 +54,7 @@ class Stack::Impl {
   explicit Impl(Output output) : interfaces(std::move(output)) {}
   Interfaces interfaces;
   Echo echo;
+  Udp udp{interfaces};
   bool has_time = false;
 };
 
@@ -64,6 +66,7 @@ Stack::Stack(std::function<void(const OutgoingFrame&)> output,
   impl_->interfaces.add_loopback();
   glue.interfaces = &impl_->interfaces;
   glue.echo = &impl_->echo;
+  glue.udp = &impl_->udp;
   glue.random(MutableBytes(reinterpret_cast<std::uint8_t*>(glue.sequence_secret),
                            sizeof glue.sequence_secret));
 }
@@ -75,6 +78,7 @@ Stack::~Stack() {
   impl_.reset();
   glue.interfaces = nullptr;
   glue.echo = nullptr;
+  glue.udp = nullptr;
   glue.random = nullptr;
 }
 
@@ -188,6 +192,8 @@ std::optional<std::uint64_t> Stack::neighbour(const Hop& hop) const {
   }
   return std::nullopt;
 }
+
+Udp& Stack::udp() { return impl_->udp; }
 
 void Stack::set_echo_listener(std::function<void(const EchoReply&)> listener) {
   impl_->echo.set_listener(std::move(listener));

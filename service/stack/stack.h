@@ -59,6 +59,8 @@ struct EchoReply {
   std::errc error{};      // an ICMP error instead of an answer; has no sequence number
 };
 
+class Udp;
+
 class Stack {
  public:
   // `output` is called from within input(), run_timers() and the sockets' calls; it must not call
@@ -112,6 +114,8 @@ class Stack {
   std::optional<std::uint64_t> neighbour(const Hop& hop) const;
   // Likewise; own addresses always are.
   bool is_neighbour_known(const Hop& hop) const;
+
+  Udp& udp();
 
   // Answers to send_echo(); the listener must not call the stack back.
   void set_echo_listener(std::function<void(const EchoReply&)> listener);

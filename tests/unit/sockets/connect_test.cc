@@ -419,7 +419,7 @@ TEST(Create, RefusesWhatItIsNot) {
   World world;
   EXPECT_EQ(world.sockets->create({AF_UNIX, SOCK_STREAM, 0}, 1).error(),
             std::errc::address_family_not_supported);
-  EXPECT_EQ(static_cast<int>(world.sockets->create({AF_INET, SOCK_DGRAM, 0}, 1).error()),
+  EXPECT_EQ(static_cast<int>(world.sockets->create({AF_INET, SOCK_RDM, 0}, 1).error()),
             ESOCKTNOSUPPORT);
   EXPECT_EQ(world.sockets->create({AF_INET, SOCK_STREAM, IPPROTO_UDP}, 1).error(),
             std::errc::protocol_not_supported);

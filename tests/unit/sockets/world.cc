@@ -97,8 +97,8 @@ World::World() {
   sockets = std::make_unique<Sockets>(*stack, loop, service);
 }
 
-App World::create(int domain, int owner_pid) {
-  auto created = sockets->create({domain, SOCK_STREAM, 0}, owner_pid);
+App World::create(int domain, int owner_pid, int type) {
+  auto created = sockets->create({domain, type, 0}, owner_pid);
   EXPECT_TRUE(created.has_value());
   return {created->id, std::move(created->application_end)};
 }

@@ -61,7 +61,7 @@ class World {
   static Endpoint own(std::uint16_t port) { return {*IpAddress::parse("10.9.8.7"), port}; }
   static Endpoint other(std::uint16_t port) { return {*IpAddress::parse("10.9.8.9"), port}; }
 
-  App create(int domain = 2 /* AF_INET */, int owner_pid = 1);
+  App create(int domain = 2 /* AF_INET */, int owner_pid = 1, int type = 1 /* SOCK_STREAM */);
   App listener(std::uint16_t port, int backlog = 10, int domain = 2);
   // What the shim does: the request, then the gate.
   Outcome connect(App& app, const Endpoint& peer);

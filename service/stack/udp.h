@@ -1,0 +1,39 @@
+// UDP: our own, in the place of lwIP's, which searches all sockets for each datagram and knows
+// neither Linux' rules of sharing a port nor control data. lwIP still reassembles and fragments.
+#pragma once
+
+#include <system_error>
+
+#include "service/stack/datagram.h"
+#include "service/stack/port_table.h"
+
+struct netif;
+struct pbuf;
+
+namespace ztshim::stack {
+
+class Interfaces;
+
+class Udp {
+ public:
+  explicit Udp(const Interfaces& interfaces);
+
+  PortTable& ports() { return ports_; }
+
+  // EMSGSIZE and what send_packet() says. `from.ip` is the way's source.
+  std::errc send(std::uint16_t from_port, const Endpoint& to, const PacketWay& way,
+                 ByteView payload);
+  // False: nobody has sent anything that it could be about.
+  bool on_icmp_error(const IcmpError& error, InterfaceId interface);
+
+  // ---- for lwIP: takes `p` over, which begins with the UDP header.
+  void input(pbuf* p, const netif& in);
+
+ private:
+  bool deliver(const Datagram& datagram, bool is_group);
+
+  const Interfaces& interfaces_;
+  PortTable ports_;
+};
+
+}  // namespace ztshim::stack
