@@ -63,12 +63,12 @@ class Program:
             return False
         wait_until(found, f"{text!r} in the output of {self.arguments}", limit)
 
-    def stop(self, how=signal.SIGTERM):
+    def stop(self, how=signal.SIGTERM, limit=20):
         """Ends it and returns its status; SIGKILL if it does not obey."""
         if self.is_running():
             self.process.send_signal(how)
             try:
-                self.process.wait(20)
+                self.process.wait(limit)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
