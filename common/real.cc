@@ -3,19 +3,29 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cstdarg>
-#include <utility>
+#include <cstdlib>
+#include <type_traits>
+
+#include "common/raw_syscall.h"
 
 namespace ztshim {
 namespace {
 
 // One wrapper per system call, with the C signature of the libc function.
+template <typename T>
+long word(T value) {
+  if constexpr (std::is_pointer_v<T>) {
+    return reinterpret_cast<long>(value);
+  } else {
+    return static_cast<long>(value);
+  }
+}
 template <long number, typename Result, typename... Args>
 Result raw_call(Args... args) {
-  return static_cast<Result>(::syscall(number, args...));
+  return static_cast<Result>(raw_syscall(number, word(args)...));
 }
 
 int raw_fcntl(int fd, int command, ...) {
@@ -23,7 +33,7 @@ int raw_fcntl(int fd, int command, ...) {
   va_start(list, command);
   const long argument = va_arg(list, long);
   va_end(list);
-  return static_cast<int>(::syscall(SYS_fcntl, fd, command, argument));
+  return static_cast<int>(raw_syscall(SYS_fcntl, fd, command, argument));
 }
 
 int raw_ioctl(int fd, unsigned long request, ...) {
@@ -31,34 +41,63 @@ int raw_ioctl(int fd, unsigned long request, ...) {
   va_start(list, request);
   const long argument = va_arg(list, long);
   va_end(list);
-  return static_cast<int>(::syscall(SYS_ioctl, fd, request, argument));
+  return static_cast<int>(raw_syscall(SYS_ioctl, fd, word(request), argument));
 }
 
 ssize_t raw_recv(int fd, void* buffer, std::size_t size, int flags) {
-  return ::syscall(SYS_recvfrom, fd, buffer, size, flags, nullptr, nullptr);
+  return raw_syscall(SYS_recvfrom, fd, word(buffer), word(size), flags);
 }
 
 ssize_t raw_send(int fd, const void* buffer, std::size_t size, int flags) {
-  return ::syscall(SYS_sendto, fd, buffer, size, flags, nullptr, 0);
+  return raw_syscall(SYS_sendto, fd, word(buffer), word(size), flags);
 }
 
 int raw_poll(pollfd* fds, nfds_t count, int timeout_ms) {
   timespec timeout{timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
   return static_cast<int>(
-      ::syscall(SYS_ppoll, fds, count, timeout_ms < 0 ? nullptr : &timeout, nullptr, 0));
+      raw_syscall(SYS_ppoll, word(fds), word(count), timeout_ms < 0 ? 0 : word(&timeout)));
 }
 
 // Where there is no dup2 (aarch64), dup3 is told apart by equal numbers alone.
 int raw_dup2(int from, int to) {
-  if (from != to) return static_cast<int>(::syscall(SYS_dup3, from, to, 0));
-  return ::syscall(SYS_fcntl, from, F_GETFD, 0) < 0 ? -1 : to;
+  if (from != to) return static_cast<int>(raw_syscall(SYS_dup3, from, to));
+  return raw_syscall(SYS_fcntl, from, F_GETFD) < 0 ? -1 : to;
 }
 
-void raw_closefrom(int first) { ::syscall(SYS_close_range, first, ~0U, 0); }
+void raw_closefrom(int first) { raw_syscall(SYS_close_range, first, ~0U); }
 
 int raw_setrlimit(int resource, const rlimit* limit) {
-  return static_cast<int>(::syscall(SYS_prlimit64, 0, resource, limit, nullptr));
+  return static_cast<int>(raw_syscall(SYS_prlimit64, 0, resource, word(limit)));
 }
+
+// The kernel takes the offset in two words; there is one in 64-bit systems' first.
+template <long number>
+ssize_t raw_vector(int fd, const iovec* parts, int count, off_t offset, int flags) {
+  return raw_syscall(number, fd, word(parts), count, offset, 0, flags);
+}
+
+ssize_t raw_read_chk(int fd, void* buffer, std::size_t size, std::size_t room) {
+  if (size > room) ::abort();
+  return raw_syscall(SYS_read, fd, word(buffer), word(size));
+}
+
+ssize_t raw_recvfrom_chk(int fd, void* buffer, std::size_t size, std::size_t room, int flags,
+                         sockaddr* address, socklen_t* length) {
+  if (size > room) ::abort();
+  return raw_syscall(SYS_recvfrom, fd, word(buffer), word(size), flags, word(address),
+                     word(length));
+}
+
+ssize_t raw_recv_chk(int fd, void* buffer, std::size_t size, std::size_t room, int flags) {
+  return raw_recvfrom_chk(fd, buffer, size, room, flags, nullptr, nullptr);
+}
+
+long raw_any(long number, long a, long b, long c, long d, long e, long f) {
+  return raw_syscall(number, a, b, c, d, e, f);
+}
+
+// The header knows it since glibc 2.36 only; the number is the same everywhere.
+constexpr long kPidfdGetfd = 438;
 
 constexpr Real kRaw{
     .socket = raw_call<SYS_socket, int, int, int, int>,
@@ -78,8 +117,14 @@ constexpr Real kRaw{
     .write = raw_call<SYS_write, ssize_t, int, const void*, std::size_t>,
     .readv = raw_call<SYS_readv, ssize_t, int, const iovec*, int>,
     .writev = raw_call<SYS_writev, ssize_t, int, const iovec*, int>,
+    .preadv2 = raw_vector<SYS_preadv2>,
+    .pwritev2 = raw_vector<SYS_pwritev2>,
     .recv = raw_recv,
     .send = raw_send,
+    .recvfrom =
+        raw_call<SYS_recvfrom, ssize_t, int, void*, std::size_t, int, sockaddr*, socklen_t*>,
+    .sendto = raw_call<SYS_sendto, ssize_t, int, const void*, std::size_t, int, const sockaddr*,
+                       socklen_t>,
     .recvmsg = raw_call<SYS_recvmsg, ssize_t, int, msghdr*, int>,
     .sendmsg = raw_call<SYS_sendmsg, ssize_t, int, const msghdr*, int>,
     .recvmmsg = raw_call<SYS_recvmmsg, int, int, mmsghdr*, unsigned, int, timespec*>,
@@ -94,6 +139,11 @@ constexpr Real kRaw{
     .closefrom = raw_closefrom,
     .setrlimit = raw_setrlimit,
     .prlimit = raw_call<SYS_prlimit64, int, pid_t, int, const rlimit*, rlimit*>,
+    .pidfd_getfd = raw_call<kPidfdGetfd, int, int, int, unsigned>,
+    .syscall = raw_any,
+    .read_chk = raw_read_chk,
+    .recv_chk = raw_recv_chk,
+    .recvfrom_chk = raw_recvfrom_chk,
 };
 
 constinit Real resolved{};
@@ -127,8 +177,12 @@ void resolve() noexcept {
   ZTSHIM_RESOLVE(write);
   ZTSHIM_RESOLVE(readv);
   ZTSHIM_RESOLVE(writev);
+  ZTSHIM_RESOLVE(preadv2);
+  ZTSHIM_RESOLVE(pwritev2);
   ZTSHIM_RESOLVE(recv);
   ZTSHIM_RESOLVE(send);
+  ZTSHIM_RESOLVE(recvfrom);
+  ZTSHIM_RESOLVE(sendto);
   ZTSHIM_RESOLVE(recvmsg);
   ZTSHIM_RESOLVE(sendmsg);
   ZTSHIM_RESOLVE(recvmmsg);
@@ -143,7 +197,12 @@ void resolve() noexcept {
   ZTSHIM_RESOLVE(closefrom);
   ZTSHIM_RESOLVE(setrlimit);
   ZTSHIM_RESOLVE(prlimit);
+  ZTSHIM_RESOLVE(pidfd_getfd);
+  ZTSHIM_RESOLVE(syscall);
 #undef ZTSHIM_RESOLVE
+  find("__read_chk", resolved.read_chk, kRaw.read_chk);
+  find("__recv_chk", resolved.recv_chk, kRaw.recv_chk);
+  find("__recvfrom_chk", resolved.recvfrom_chk, kRaw.recvfrom_chk);
 }
 
 }  // namespace

@@ -31,8 +31,12 @@ struct Real {
   ssize_t (*write)(int, const void*, std::size_t);
   ssize_t (*readv)(int, const iovec*, int);
   ssize_t (*writev)(int, const iovec*, int);
+  ssize_t (*preadv2)(int, const iovec*, int, off_t, int);
+  ssize_t (*pwritev2)(int, const iovec*, int, off_t, int);
   ssize_t (*recv)(int, void*, std::size_t, int);
   ssize_t (*send)(int, const void*, std::size_t, int);
+  ssize_t (*recvfrom)(int, void*, std::size_t, int, sockaddr*, socklen_t*);
+  ssize_t (*sendto)(int, const void*, std::size_t, int, const sockaddr*, socklen_t);
   ssize_t (*recvmsg)(int, msghdr*, int);
   ssize_t (*sendmsg)(int, const msghdr*, int);
   int (*recvmmsg)(int, mmsghdr*, unsigned, int, timespec*);
@@ -47,6 +51,12 @@ struct Real {
   void (*closefrom)(int);
   int (*setrlimit)(int, const rlimit*);
   int (*prlimit)(pid_t, int, const rlimit*, rlimit*);
+  int (*pidfd_getfd)(int, int, unsigned);
+  long (*syscall)(long, long, long, long, long, long, long);
+  // What programs built with _FORTIFY_SOURCE call; they end the program if the buffer is too small.
+  ssize_t (*read_chk)(int, void*, std::size_t, std::size_t);
+  ssize_t (*recv_chk)(int, void*, std::size_t, std::size_t, int);
+  ssize_t (*recvfrom_chk)(int, void*, std::size_t, std::size_t, int, sockaddr*, socklen_t*);
 };
 
 // Never fails, never blocks, never logs. Resolved at the first call and the same for all threads;

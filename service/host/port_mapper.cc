@@ -15,6 +15,7 @@
 #include "common/inside.h"
 #include "common/internal_fds.h"
 #include "common/log.h"
+#include "common/raw_syscall.h"
 #include "common/real.h"
 #include "service/host/gateways.h"
 
@@ -58,10 +59,10 @@ void drain(int fd) {
 }
 
 void close_range_of(unsigned first, unsigned last) {
-  if (first > last || syscall(SYS_close_range, first, last, 0U) == 0) return;
+  if (first > last || raw_syscall(SYS_close_range, first, last) == 0) return;
   // Before Linux 5.9: one by one, as far as numbers are likely to be in use.
   constexpr unsigned kLikely = 1U << 16;
-  for (unsigned fd = first; fd <= std::min(last, kLikely); ++fd) syscall(SYS_close, fd);
+  for (unsigned fd = first; fd <= std::min(last, kLikely); ++fd) raw_syscall(SYS_close, fd);
 }
 
 // A descriptor table of this thread's own with nothing in it but these two, and /dev/null for what
