@@ -102,6 +102,8 @@ void read_settings() noexcept {
   });
 }
 
+bool may_be_active() noexcept { return parsed == nullptr || !*parsed || !(*parsed)->disabled; }
+
 Mode mode() noexcept {
   const KeepErrno keep;
   const NoCancel no_cancel;

@@ -8,14 +8,17 @@ namespace ztshim {
 
 enum class Mode : unsigned char {
   PassThrough,  // switched off, no network to be on, or wrongly configured under split
-  Virtual,      // stream sockets are ours
+  Virtual,      // INET sockets are ours
   Refuse,       // wrongly configured under ZTSHIM_EGRESS=virtual: nothing may leak
 };
 
 // Called by the constructor; hooks that run before it call it themselves.
 void read_settings() noexcept;
+// Could mode() be Virtual, or may descriptors of a parent's networks be here? False only where the
+// library is switched off.
+bool may_be_active() noexcept;
 
-// Decided at the first call, which is the first INET stream socket: a program that makes none is
+// Decided at the first call, which is the first INET socket: a program that makes none is
 // not told about wrong settings or a missing network. While the decision is being made the thread
 // making it gets PassThrough (its own calls must not come back here).
 Mode mode() noexcept;

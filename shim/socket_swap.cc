@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "common/datagram.h"
 #include "common/real.h"
 #include "common/rpc_messages.h"
 #include "shim/answer.h"
@@ -40,6 +41,27 @@ bool is_bound(const Endpoint& local) noexcept {
   return local.port != 0 || (local.ip && !local.ip.unmapped().is_unspecified());
 }
 
+// AF_INET or AF_INET6, and the type and protocol that socket() was called with.
+struct Origin {
+  int domain = AF_INET, type = SOCK_STREAM, protocol = 0;
+};
+
+int number_of(const SocketName& name, int option, int otherwise) noexcept {
+  const auto answer = client::ask({name, rpc::GetOption{SOL_SOCKET, option, sizeof(int)}});
+  if (!answer || answer->reply.kind != Kind::Done) return otherwise;
+  int value = otherwise;
+  const ByteView given = answer->reply.payload.view();
+  if (given.size() == sizeof value) std::memcpy(&value, given.data(), sizeof value);
+  return value;
+}
+
+Result<Origin> origin_of(int fd, const SocketName& name) noexcept {
+  const auto domain = domain_of(name);
+  if (!domain) return failure(domain.error());
+  if (!is_datagram_pair(fd)) return Origin{*domain};
+  return Origin{*domain, number_of(name, SO_TYPE, SOCK_DGRAM), number_of(name, SO_PROTOCOL, 0)};
+}
+
 }  // namespace
 
 Result<int> domain_of(const SocketName& name) noexcept {
@@ -63,9 +85,9 @@ Result<FreshSocket> create_socket(int domain, int type, int protocol) noexcept {
 
 Result<void> become_host_socket(int fd, const SocketName& name, BoundAddress bound) noexcept {
   const KeepErrno keep;
-  const auto domain = domain_of(name);
-  if (!domain) return failure(domain.error());
-  UniqueFd fresh(real().socket(*domain, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto origin = origin_of(fd, name);
+  if (!origin) return failure(origin.error());
+  UniqueFd fresh(real().socket(origin->domain, origin->type | SOCK_CLOEXEC, origin->protocol));
   if (!fresh) return failure(last_error());
   const auto local = for_each_option(name, [&](const rpc::RememberedOption& option) {
     // What the host does not allow to this user, or does not know, is not worth failing for: the
@@ -76,7 +98,7 @@ Result<void> become_host_socket(int fd, const SocketName& name, BoundAddress bou
   if (!local) return failure(local.error());
   if (bound == BoundAddress::Carry && is_bound(*local)) {
     sockaddr_storage address{};
-    const socklen_t length = local->to_sockaddr(address, *domain);
+    const socklen_t length = local->to_sockaddr(address, origin->domain);
     if (real().bind(fresh.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) {
       return failure(last_error());
     }
@@ -86,9 +108,9 @@ Result<void> become_host_socket(int fd, const SocketName& name, BoundAddress bou
 
 Result<SocketName> become_fresh_socket(int fd, const SocketName& name) noexcept {
   const KeepErrno keep;
-  const auto domain = domain_of(name);
-  if (!domain) return failure(domain.error());
-  auto fresh = create_socket(*domain, SOCK_STREAM, 0);
+  const auto origin = origin_of(fd, name);
+  if (!origin) return failure(origin.error());
+  auto fresh = create_socket(origin->domain, origin->type, origin->protocol);
   if (!fresh) return failure(fresh.error());
   const auto local = for_each_option(name, [&](const rpc::RememberedOption& option) {
     rpc::SetOption set{option.level, option.name, rpc::OptionValue(option.value)};

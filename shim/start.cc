@@ -1,21 +1,16 @@
 // What happens without being called: reading the environment before main, the fork handler, and the
 // last promise at exit: bytes that the application has written arrive.
-#include <dirent.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-#include <charconv>
-#include <cstring>
 
 #include "common/internal_fds.h"
 #include "common/real.h"
 #include "common/service_entry.h"
-#include "common/unique_fd.h"
+#include "shim/hint.h"
 #include "shim/inside.h"
 #include "shim/no_cancel.h"
+#include "shim/open_fds.h"
 #include "shim/process_identity.h"
 #include "shim/settings.h"
 #include "shim/virtual_fd.h"
@@ -31,21 +26,9 @@ constexpr Duration kDrainPatience{30'000};
 // So that the service sees the ends hang up and says FIN after the last byte, as the kernel does
 // when a process exits.
 void close_virtual_fds() noexcept {
-  const UniqueFd directory(::open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory) return;
-  alignas(dirent64) char buffer[4096];
-  while (true) {
-    const long size = ::syscall(SYS_getdents64, directory.get(), buffer, sizeof buffer);
-    if (size <= 0) return;
-    for (long at = 0; at < size;) {
-      const auto* const entry = reinterpret_cast<const dirent64*>(buffer + at);
-      at += entry->d_reclen;
-      int fd = -1;
-      const char* const name = entry->d_name;
-      if (std::from_chars(name, name + std::strlen(name), fd).ec != std::errc{}) continue;
-      if (virtual_socket(fd)) real().close(fd);
-    }
-  }
+  for_each_open_fd([](int fd) {
+    if (virtual_socket(fd)) real().close(fd);
+  });
 }
 
 // libc flushes its streams after this library's destructor; one that writes to a virtual socket
@@ -60,6 +43,7 @@ void flush_standard_output() noexcept {
 __attribute__((constructor)) void on_load() {
   real();
   read_settings();
+  if (may_be_active()) hint::note_inherited();
   ::pthread_atfork(nullptr, nullptr, [] { become_forked_child(); });
 }
 

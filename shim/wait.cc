@@ -1,5 +1,6 @@
 #include "shim/wait.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -61,6 +62,11 @@ bool is_restarted_by_signals() noexcept {
     if (has_handler && (action.sa_flags & SA_RESTART) == 0) return false;
   }
   return true;
+}
+
+bool is_nonblocking(int fd) noexcept {
+  const int flags = real().fcntl(fd, F_GETFL);
+  return flags >= 0 && (flags & O_NONBLOCK) != 0;
 }
 
 WaitEnd wait_for_connection(int fd) {

@@ -13,6 +13,9 @@ namespace ztshim {
 // meant as a time limit must end the call, a needless EINTR is allowed).
 bool is_restarted_by_signals() noexcept;
 
+// O_NONBLOCK.
+bool is_nonblocking(int fd) noexcept;
+
 enum class WaitEnd : unsigned char { Ready, TimedOut, Interrupted };
 
 // Until `fd` is writable, failed or hung up, or SO_SNDTIMEO has passed. The cancellation point of a

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <optional>
 
+#include "common/datagram.h"
 #include "common/fd_contract.h"
 #include "common/real.h"
 #include "common/rpc_messages.h"
@@ -45,6 +46,7 @@ std::errc check(int fd, const sockaddr* address, const socklen_t* length, int fl
   const KeepErrno keep;
   const NoCancel no_cancel;  // close(2) would be a point where a noexcept function is unwound
   if ((flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != 0) return std::errc::invalid_argument;
+  if (is_datagram_pair(fd)) return std::errc::operation_not_supported;
   if (!is_listener(fd)) return std::errc::invalid_argument;
   if (address != nullptr) {
     const auto checked = check_address_out(address, length);

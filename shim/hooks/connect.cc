@@ -2,15 +2,16 @@
 // filled with a gate that the service drains (docs/fd-contract.md). The blocking form is the same
 // with a wait on the fd itself, so that signals, time limits and cancellation are the kernel's
 // business.
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "common/datagram.h"
 #include "common/fd_contract.h"
 #include "common/real.h"
 #include "common/rpc_messages.h"
 #include "shim/answer.h"
 #include "shim/client.h"
+#include "shim/datagram_connect.h"
 #include "shim/gate.h"
 #include "shim/hook.h"
 #include "shim/inside.h"
@@ -32,11 +33,6 @@ struct Step {
 };
 
 Step failed(std::errc error) noexcept { return {Step::Next::Fail, error}; }
-
-bool is_nonblocking(int fd) noexcept {
-  const int flags = real().fcntl(fd, F_GETFL);
-  return flags >= 0 && (flags & O_NONBLOCK) != 0;
-}
 
 // Has the service closed its end: after a failed attempt, or when a connection is over?
 bool is_hung_up(int fd) noexcept {
@@ -105,10 +101,16 @@ Step interpret(int fd, const SocketName& name, const rpc::Reply& reply, std::siz
   return failed(std::errc::network_down);
 }
 
+Step of_datagram(const Result<Connected>& connected) noexcept {
+  if (!connected) return failed(connected.error());
+  return {*connected == Connected::Kernel ? Step::Next::Kernel : Step::Next::Done, {}};
+}
+
 Step begin(int fd, const sockaddr* address, socklen_t length) noexcept {
   const NoCancel no_cancel;
   auto name = virtual_socket(fd);
-  if (!name) return {Step::Next::Kernel, {}};
+  if (!name) return of_datagram(connect_host_datagram(fd, address, length));
+  if (is_datagram_pair(fd)) return of_datagram(connect_datagram(fd, *name, address, length));
   if (const auto checked = check_address(address, length); !checked) return failed(checked.error());
   if (length < sizeof(sa_family_t)) return failed(std::errc::invalid_argument);
   if (address->sa_family == AF_UNSPEC) return dissolve(fd, *name);

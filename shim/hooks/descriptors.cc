@@ -19,6 +19,7 @@
 #include "common/real.h"
 #include "shim/answer.h"
 #include "shim/giving_way.h"
+#include "shim/hint.h"
 #include "shim/hook.h"
 #include "shim/inside.h"
 #include "shim/lingering.h"
@@ -28,9 +29,11 @@ namespace {
 
 bool is_protected(int fd) noexcept { return is_internal_fd(fd) && !Inside::active(); }
 
-// The answer of every call that makes a second number for a file. (The one place that learns of
-// it.)
-int duplicated([[maybe_unused]] int from, int to) noexcept { return to; }
+// The answer of every call that makes a second number for a file.
+int duplicated(int from, int to) noexcept {
+  hint::copy(from, to);
+  return to;
+}
 
 // dup2 and dup3: `real_call` puts `from` at `to`.
 template <typename Call>
@@ -70,6 +73,7 @@ extern "C" ZTSHIM_HOOK int close(int fd) {
   using namespace ztshim;
   // Programs that close everything they did not open must not close us.
   if (is_protected(fd)) return fail(std::errc::bad_file_descriptor);
+  if (!Inside::active()) hint::forget(fd);
   if (may_linger() && !Inside::active()) return close_lingering(fd);
   return real().close(fd);
 }

@@ -1,5 +1,5 @@
-// ioctl(2): how much TCP has still to send. All other requests are about the kernel object and its
-// own business, FIONREAD on a connection included.
+// ioctl(2): how much TCP has still to send, how long the next datagram is. All other requests are
+// about the kernel object and its own business, FIONREAD on a connection included.
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
@@ -8,12 +8,14 @@
 #include <cstdarg>
 #include <optional>
 
+#include "common/datagram.h"
 #include "common/fd_contract.h"
 #include "common/inside.h"
 #include "common/real.h"
 #include "common/rpc_messages.h"
 #include "shim/answer.h"
 #include "shim/client.h"
+#include "shim/datagram_io.h"
 #include "shim/hook.h"
 #include "shim/no_cancel.h"
 #include "shim/user_memory.h"
@@ -29,6 +31,13 @@ int unsent_bytes(const SocketName& name, int* count) noexcept {
   const bool is_known = answer && answer->reply.kind == rpc::Reply::Kind::Done;
   // Without a service nothing is on its way any more.
   *count = is_known ? static_cast<int>(std::min<std::uint64_t>(answer->reply.number, INT_MAX)) : 0;
+  return 0;
+}
+
+// Of the first datagram alone, not of all that are queued.
+int next_size(int fd, const SocketName& name, int* size) noexcept {
+  if (is_bad_pointer(size)) return fail(std::errc::bad_address);
+  *size = next_datagram_size(fd, name);
   return 0;
 }
 
@@ -50,6 +59,9 @@ extern "C" ZTSHIM_HOOK int ioctl(int fd, unsigned long request, ...) noexcept {
   if (!name) return real().ioctl(fd, request, argument);
   // What is queued on a listener is no data.
   if (is_listener(fd)) return fail(std::errc::invalid_argument);
+  if (request == FIONREAD && is_datagram_pair(fd)) {
+    return next_size(fd, *name, static_cast<int*>(argument));
+  }
   if (request == FIONREAD) return real().ioctl(fd, request, argument);
   return unsent_bytes(*name, static_cast<int*>(argument));
 }

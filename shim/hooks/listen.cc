@@ -4,12 +4,15 @@
 
 #include <cstring>
 
+#include "common/datagram.h"
 #include "common/fd_contract.h"
 #include "common/real.h"
 #include "common/rpc_messages.h"
 #include "shim/answer.h"
+#include "shim/checked_sends.h"
 #include "shim/client.h"
 #include "shim/gate.h"
+#include "shim/hint.h"
 #include "shim/hook.h"
 #include "shim/inside.h"
 #include "shim/no_cancel.h"
@@ -48,6 +51,7 @@ int bind_virtual(int fd, const SocketName& name, const sockaddr* address,
     switch (answer->reply.kind) {
       case Kind::Done:
       case Kind::InProgress:
+        checked_sends::forget_all();
         return 0;
       case Kind::Host: {
         const auto moved = become_host_socket(fd, name, BoundAddress::Leave);
@@ -71,6 +75,7 @@ int bind_virtual(int fd, const SocketName& name, const sockaddr* address,
 
 int listen_virtual(int fd, const SocketName& name, int backlog) noexcept {
   const NoCancel no_cancel;
+  if (is_datagram_pair(fd)) return fail(std::errc::operation_not_supported);
   // A second listen only changes the backlog; the gate stands already.
   const std::size_t gate = is_listener(fd) ? 0 : gate_size_of(fd);
   const auto answer = client::ask({name, rpc::Listen{backlog, static_cast<std::uint32_t>(gate)}});
@@ -81,6 +86,7 @@ int listen_virtual(int fd, const SocketName& name, int backlog) noexcept {
     case Kind::InProgress:
       if (gate > 0) {
         mark_listener(fd);
+        hint::note(fd);
         fill_gate(fd, gate);
       }
       return 0;

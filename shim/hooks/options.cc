@@ -6,15 +6,19 @@
 #include <algorithm>
 #include <cstring>
 
+#include "common/datagram.h"
 #include "common/fd_contract.h"
 #include "common/real.h"
 #include "common/rpc_messages.h"
 #include "shim/answer.h"
+#include "shim/checked_sends.h"
 #include "shim/client.h"
+#include "shim/datagram_io.h"
 #include "shim/hook.h"
 #include "shim/inside.h"
 #include "shim/lingering.h"
 #include "shim/no_cancel.h"
+#include "shim/pending_error.h"
 #include "shim/user_memory.h"
 #include "shim/virtual_fd.h"
 
@@ -38,8 +42,16 @@ int put_number(int number, void* to, socklen_t* size) noexcept {
 
 // The kernel object says whether there is an error, the service says which: a refused connection
 // and a lost one look the same to the pair. Without an error nobody need be asked.
+// Of a datagram socket only the service knows.
+int take_datagram_error(int fd, const SocketName& name) noexcept {
+  const std::errc error = pending_error::take(name, {});
+  drop_queued_errors(fd, name);
+  return static_cast<int>(error);
+}
+
 int take_error(int fd, const SocketName& name) noexcept {
   const KeepErrno keep;
+  if (is_datagram_pair(fd)) return take_datagram_error(fd, name);
   int error = 0;
   socklen_t size = sizeof error;
   real().getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
@@ -105,10 +117,12 @@ int set_option(int fd, const SocketName& name, int level, int option, const void
   const auto answer = client::ask({name, request});
   if (answer && answer->reply.kind == Kind::Failed) return fail(answer->reply.error);
   if (level == SOL_SOCKET && option == SO_LINGER) note_linger(request.value.view());
+  checked_sends::forget_all();
   if (answer && answer->reply.kind == Kind::Done) return 0;
   if (request.name != option) return 0;  // the kernel object has it already
-  // SO_DONTROUTE on the kernel object is the listener mark (fd_contract.h).
-  if (level == SOL_SOCKET && option == SO_DONTROUTE) return 0;
+  // On the kernel object these are the listener's mark (fd_contract.h) and that of a connected
+  // datagram socket (datagram.h).
+  if (level == SOL_SOCKET && (option == SO_DONTROUTE || option == SO_BROADCAST)) return 0;
   if (would_open_gate(fd, level, option)) return 0;
   return real().setsockopt(fd, level, option, value, size);
 }

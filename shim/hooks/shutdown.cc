@@ -1,10 +1,12 @@
-// shutdown(2): the service says what TCP would, then the pair does it.
+// shutdown(2): the service says what TCP or UDP would, then the pair does it.
 #include <sys/socket.h>
 
+#include "common/datagram.h"
 #include "common/fd_contract.h"
 #include "common/real.h"
 #include "common/rpc_messages.h"
 #include "shim/answer.h"
+#include "shim/checked_sends.h"
 #include "shim/client.h"
 #include "shim/hook.h"
 #include "shim/inside.h"
@@ -14,12 +16,23 @@
 namespace ztshim {
 namespace {
 
+// Threads that wait for datagrams are woken by it whether or not there is a peer; it is the result
+// that differs. Only the service ends sending (its CheckSend says EPIPE): a pair that is shut down
+// both ways looks to it as if it had been closed.
+int shut_down_datagrams(int fd, int how, const Result<client::Answer>& answer) noexcept {
+  checked_sends::forget_all();
+  if (how != SHUT_WR) real().shutdown(fd, SHUT_RD);
+  const bool is_refused = answer && answer->reply.kind == rpc::Reply::Kind::Failed;
+  return is_refused ? fail(answer->reply.error) : 0;
+}
+
 int shut_down(int fd, const SocketName& name, int how) noexcept {
   const NoCancel no_cancel;
   if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) {
     return fail(std::errc::invalid_argument);
   }
   const auto answer = client::ask({name, rpc::Shutdown{how}});
+  if (is_datagram_pair(fd)) return shut_down_datagrams(fd, how, answer);
   // Without a service the fd still closes: an established connection needs nobody's permission.
   if (answer && answer->reply.kind == rpc::Reply::Kind::Failed) return fail(answer->reply.error);
   if (!is_listener(fd)) return real().shutdown(fd, how);
