@@ -44,11 +44,7 @@ Result<Connected> interpret(int fd, const SocketName& name, const rpc::Reply& re
       return Connected::Kernel;
     }
     case Kind::Failed:
-      // The kernel looks at the length before the family.
-      if (reply.error == std::errc::address_family_not_supported && is_short_for_ipv6(length)) {
-        return failure(std::errc::invalid_argument);
-      }
-      return failure(reply.error);
+      return failure(address_error(reply.error, name, length));
     case Kind::Gone:
     case Kind::NotOurs:
     case Kind::NotReady:
@@ -164,7 +160,7 @@ Result<Connected> connect_datagram(int fd, const SocketName& name, const sockadd
                                    socklen_t length) noexcept {
   const NoCancel no_cancel;
   const auto peer = peer_of(address, length);
-  if (!peer) return failure(peer.error());
+  if (!peer) return failure(address_error(peer.error(), name, length));
   checked_sends::forget_all();
   while (true) {
     const auto answer = client::ask({name, rpc::Connect{*peer, 0}});

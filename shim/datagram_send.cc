@@ -51,6 +51,11 @@ struct Outgoing {
 
 enum class Way : unsigned char { Pair, Kernel };
 
+bool is_six(const SocketName& name) noexcept {
+  const auto domain = domain_of(name);
+  return domain && *domain == AF_INET6;
+}
+
 // The destination of a call; nothing for the connected peer.
 Result<std::optional<Endpoint>> destination_of(const SocketName& name,
                                                const msghdr& message) noexcept {
@@ -62,17 +67,24 @@ Result<std::optional<Endpoint>> destination_of(const SocketName& name,
   }
   if (length < sizeof(sa_family_t)) return failure(std::errc::invalid_argument);
   if (address->sa_family == AF_UNSPEC) {
-    const auto domain = domain_of(name);
-    if (!domain) return failure(domain.error());
-    if (*domain == AF_INET6) return std::optional<Endpoint>{};  // as if there were none
+    if (is_six(name)) return std::optional<Endpoint>{};  // as if there were none
     if (length < sizeof(sockaddr_in)) return failure(std::errc::invalid_argument);
     sockaddr_in in{};  // as AF_INET, for old programs' sake
     std::memcpy(&in, address, sizeof in);
     return std::optional(Endpoint{IpAddress::v4(ntohl(in.sin_addr.s_addr)), ntohs(in.sin_port)});
   }
   const auto endpoint = Endpoint::from_sockaddr(address, length);
-  if (!endpoint) return failure(endpoint.error());
-  return std::optional(*endpoint);
+  if (endpoint) return std::optional(*endpoint);
+  const bool is_unknown = endpoint.error() == std::errc::address_family_not_supported;
+  if (is_unknown && is_six(name)) return failure(std::errc::invalid_argument);
+  return failure(endpoint.error());
+}
+
+// UDP has no urgent data; over IPv6 nobody looks at the flag.
+bool is_refused_flag(const SocketName& name, const std::optional<Endpoint>& to,
+                     int flags) noexcept {
+  if ((flags & MSG_OOB) == 0) return false;
+  return to ? to->ip.unmapped().is_v4() : !is_six(name);
 }
 
 // May it leave? Way::Kernel: the descriptor has become the host's.
@@ -120,11 +132,14 @@ Result<Way> prepare(int fd, const SocketName& name, const msghdr& message, const
   const KeepErrno keep;
   const NoCancel no_cancel;
   if (data.size > kLongest) return failure(std::errc::message_size);
-  // MSG_MORE would have to hold the bytes back for the next call: there is nowhere to.
-  if ((flags & (MSG_OOB | MSG_MORE)) != 0) return failure(std::errc::operation_not_supported);
+  // It would have to hold the bytes back for the next call: there is nowhere to.
+  if ((flags & MSG_MORE) != 0) return failure(std::errc::operation_not_supported);
   const bool is_connected = is_marked_connected(fd);
   const auto destination = destination_of(name, message);
   if (!destination) return failure(destination.error());
+  if (is_refused_flag(name, *destination, flags)) {
+    return failure(std::errc::operation_not_supported);
+  }
   if (!*destination && !is_connected) return failure(std::errc::destination_address_required);
   DatagramHeader header;
   header.socket = name;

@@ -10,6 +10,7 @@
 #include "shim/answer.h"
 #include "shim/client.h"
 #include "shim/replace_fd.h"
+#include "shim/user_memory.h"
 #include "shim/virtual_fd.h"
 
 namespace ztshim {
@@ -68,6 +69,12 @@ Result<int> domain_of(const SocketName& name) noexcept {
   const auto answer = client::ask({name, rpc::GetName{rpc::Side::Local}});
   if (!answer || answer->reply.kind != Kind::Done) return failure(std::errc::network_down);
   return static_cast<int>(answer->reply.number);
+}
+
+std::errc address_error(std::errc error, const SocketName& name, socklen_t length) noexcept {
+  if (error != std::errc::address_family_not_supported || !is_short_for_ipv6(length)) return error;
+  const auto domain = domain_of(name);
+  return domain && *domain == AF_INET6 ? std::errc::invalid_argument : error;
 }
 
 Result<FreshSocket> create_socket(int domain, int type, int protocol) noexcept {

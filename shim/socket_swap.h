@@ -30,4 +30,8 @@ Result<FreshSocket> create_socket(int domain, int type, int protocol) noexcept;
 // AF_INET or AF_INET6.
 Result<int> domain_of(const SocketName& name) noexcept;
 
+// What bind and connect say about an address that is refused with `error`: where it is of a wrong
+// family, AF_INET6 sockets look at the length first.
+std::errc address_error(std::errc error, const SocketName& name, socklen_t length) noexcept;
+
 }  // namespace ztshim

@@ -87,12 +87,7 @@ Step interpret(int fd, const SocketName& name, const rpc::Reply& reply, std::siz
       if (reply.error == std::errc::connection_already_in_progress && !is_nonblocking(fd)) {
         return {Step::Next::Wait, reply.error};
       }
-      // The kernel looks at the length before the family: an AF_INET address is too short for
-      // AF_INET6.
-      if (reply.error == std::errc::address_family_not_supported && is_short_for_ipv6(length)) {
-        return failed(std::errc::invalid_argument);
-      }
-      return failed(reply.error);
+      return failed(address_error(reply.error, name, length));
     case Kind::Gone:
     case Kind::NotOurs:
     case Kind::NotReady:
@@ -115,7 +110,7 @@ Step begin(int fd, const sockaddr* address, socklen_t length) noexcept {
   if (length < sizeof(sa_family_t)) return failed(std::errc::invalid_argument);
   if (address->sa_family == AF_UNSPEC) return dissolve(fd, *name);
   const auto peer = Endpoint::from_sockaddr(address, length);
-  if (!peer) return failed(peer.error());
+  if (!peer) return failed(address_error(peer.error(), *name, length));
   if (is_listener(fd)) return failed(std::errc::already_connected);
   if (is_hung_up(fd)) {
     const Step revived = revive(fd, *name);

@@ -43,7 +43,7 @@ int bind_virtual(int fd, const SocketName& name, const sockaddr* address,
   if (const auto checked = check_address(address, length); !checked) return fail(checked.error());
   if (length < sizeof(sa_family_t)) return fail(std::errc::invalid_argument);
   const auto local = address_to_bind(address, length);
-  if (!local) return fail(local.error());
+  if (!local) return fail(address_error(local.error(), name, length));
   while (true) {
     const auto answer = client::ask({name, rpc::Bind{*local}});
     // bind(2) knows no "network is down"; without a network the address is nobody's.
@@ -61,11 +61,7 @@ int bind_virtual(int fd, const SocketName& name, const sockaddr* address,
         if (!wait_for_networks(false)) return fail(std::errc::address_not_available);
         continue;
       case Kind::Failed:
-        if (answer->reply.error == std::errc::address_family_not_supported &&
-            is_short_for_ipv6(length)) {
-          return fail(std::errc::invalid_argument);
-        }
-        return fail(answer->reply.error);
+        return fail(address_error(answer->reply.error, name, length));
       case Kind::Gone:
       case Kind::NotOurs:
         return fail(std::errc::address_not_available);

@@ -10,4 +10,4 @@ struct scenario {
 };
 
 extern const struct scenario connect_scenarios[], accept_scenarios[], end_scenarios[],
-    option_scenarios[], process_scenarios[], six_scenarios[];
+    option_scenarios[], process_scenarios[], six_scenarios[], datagram_scenarios[];

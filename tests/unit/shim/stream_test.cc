@@ -10,10 +10,11 @@
 namespace ztshim::test {
 namespace {
 
-TEST(Socket, IsVirtualForStreamsAndTheKernelsForAllElse) {
+TEST(Socket, IsVirtualForStreamsAndDatagramsAndTheKernelsForAllElse) {
   EXPECT_TRUE(virtual_socket(stream_socket().get()));
   EXPECT_TRUE(virtual_socket(UniqueFd(socket(AF_INET6, SOCK_STREAM, IPPROTO_TCP)).get()));
-  EXPECT_FALSE(virtual_socket(UniqueFd(socket(AF_INET, SOCK_DGRAM, 0)).get()));
+  EXPECT_TRUE(virtual_socket(UniqueFd(socket(AF_INET, SOCK_DGRAM, 0)).get()));
+  EXPECT_TRUE(virtual_socket(UniqueFd(socket(AF_INET6, SOCK_DGRAM, IPPROTO_UDP)).get()));
   EXPECT_FALSE(virtual_socket(UniqueFd(socket(AF_UNIX, SOCK_STREAM, 0)).get()));
   EXPECT_EQ(socket(AF_INET, SOCK_STREAM, IPPROTO_UDP), -1);
   EXPECT_EQ(errno, EPROTONOSUPPORT);
