@@ -68,6 +68,13 @@ struct OptionTable {
       {IPPROTO_IP, IP_MTU_DISCOVER, &Values::mtu_discover, 0, 5, false, false},
       {IPPROTO_IP, IP_FREEBIND, &Values::free_bind, kLeast, kAny, true, false},
       {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &Values::bind_no_port, kLeast, kAny, true, false},
+      // What they ask for comes with datagrams alone; TCP takes them and has nothing to say.
+      {IPPROTO_IP, IP_RECVTOS, &Values::receive_tos, kLeast, kAny, true, false},
+      {IPPROTO_IP, IP_RECVTTL, &Values::receive_ttl, kLeast, kAny, true, false},
+      {IPPROTO_IP, IP_PKTINFO, &Values::packet_info, kLeast, kAny, true, false},
+      {IPPROTO_IPV6, IPV6_RECVTCLASS, &Values::receive_traffic_class, kLeast, kAny, true, false},
+      {IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &Values::receive_hop_limit, kLeast, kAny, true, false},
+      {IPPROTO_IPV6, IPV6_RECVPKTINFO, &Values::v6_packet_info, kLeast, kAny, true, false},
       {IPPROTO_IPV6, IPV6_V6ONLY, &Values::v6_only, kLeast, kAny, true, false},
       {IPPROTO_IPV6, IPV6_UNICAST_HOPS, &Values::unicast_hops, -1, 255, false, false},
       {IPPROTO_IPV6, IPV6_TCLASS, &Values::traffic_class, -1, 255, false, false},
@@ -123,6 +130,11 @@ struct OptionTable {
 
 namespace {
 
+// RFC 879; what is said of a segment's size before there is a connection.
+constexpr int kDefaultSegment = 536;
+constexpr std::uint32_t kDuplicatesThatMeanLoss = 3;  // RFC 5681, and lwIP's
+constexpr std::uint32_t kTcpHeader = 20, kIpv4Header = 20, kIpv6Header = 40;
+
 template <typename T>
 Bytes bytes_of(const T& value, std::size_t size) {
   const auto* const from = reinterpret_cast<const std::uint8_t*>(&value);
@@ -164,6 +176,8 @@ tcp_info info_of(const Options::Facts& facts) {
   info.tcpi_snd_ssthresh = numbers.slow_start_threshold / mss;
   info.tcpi_unacked = (numbers.unacknowledged_bytes + mss - 1) / mss;
   info.tcpi_rcv_space = numbers.receive_space;
+  info.tcpi_reordering = kDuplicatesThatMeanLoss;
+  info.tcpi_pmtu = mss + kTcpHeader + (facts.pcb->peer().ip.is_v6() ? kIpv6Header : kIpv4Header);
   return info;
 }
 
@@ -178,6 +192,10 @@ Result<std::optional<Bytes>> device_name(std::uint32_t index, std::size_t size,
   Bytes name = to_bytes(as_bytes(facts.stack->name_of(*id)));
   name.push_back(0);
   return name;
+}
+
+bool is_connected(const Options::Facts& facts) {
+  return facts.pcb != nullptr && *facts.pcb && facts.pcb->peer().port != 0;
 }
 
 bool is_known_level(int level) {
@@ -233,8 +251,9 @@ Result<std::optional<Bytes>> Options::get(int level, int name, std::size_t size,
       std::copy_n(congestion_.begin(), std::min(congestion_.size(), text.size() - 1), text.begin());
       return bytes_of(text, size);
     }
-    if (name == TCP_MAXSEG && facts.pcb != nullptr && *facts.pcb) {
-      return number(static_cast<int>(facts.pcb->mss()));
+    if (name == TCP_MAXSEG) {
+      if (is_connected(facts)) return number(static_cast<int>(facts.pcb->mss()));
+      return number(values_.max_segment != 0 ? values_.max_segment : kDefaultSegment);
     }
   }
   if (const auto* const refused = OptionTable::refusal(level, name)) return failure(refused->error);
@@ -294,6 +313,9 @@ Result<Options::Set> Options::set(int level, int name, ByteView value, const Fac
         break;
     }
   }
+  // Only before the handshake, and of listeners.
+  if (level == IPPROTO_TCP && name == TCP_FASTOPEN && is_connected(facts))
+    return failure(std::errc::invalid_argument);
   const auto* const row = OptionTable::find(level, name);
   if (row == nullptr) {
     if (is_known_level(level)) return failure(std::errc::no_protocol_option);

@@ -70,10 +70,12 @@ class Options {
     int send_buffer = 0, receive_buffer = 0, receive_low_water = 1;
     int no_delay = 0, cork = 0, keep_idle = 7200, keep_interval = 75, keep_count = 9;
     int user_timeout_ms = 0, syn_count = 6, max_segment = 0, quick_ack = 1, defer_accept = 0;
-    int fast_open = 0, fast_open_connect = 0, linger2 = 60, not_sent_low_water = -1,
+    int fast_open = 0, fast_open_connect = 0, linger2 = 60, not_sent_low_water = 0,
         window_clamp = 0;
     int thin_linear = 0, thin_dupack = 0;
     int tos = 0, ttl = 64, mtu_discover = 1, free_bind = 0, bind_no_port = 0;
+    int receive_tos = 0, receive_ttl = 0, packet_info = 0;
+    int receive_traffic_class = 0, receive_hop_limit = 0, v6_packet_info = 0;
     int v6_only = 0, unicast_hops = 64, traffic_class = 0, auto_flow_label = 1, v6_mtu_discover = 1;
   };
   void remember(int level, int name, ByteView value);

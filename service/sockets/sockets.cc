@@ -333,8 +333,9 @@ Outcome Sockets::shutdown(SocketId id, int how) {
     datagrams->shut_down(how);
     return datagrams->is_connected() ? Outcome{} : failed(std::errc::not_connected);
   }
-  const auto* const stream = dynamic_cast<const TcpSocket*>(socket);
+  auto* const stream = dynamic_cast<TcpSocket*>(socket);
   if (stream == nullptr || stream->is_fresh()) return failed(std::errc::not_connected);
+  stream->give_up_connecting();
   return {};
 }
 

@@ -118,6 +118,12 @@ Outcome TcpSocket::connect(const stack::Stack::Hop& hop, const Endpoint& peer,
   options_.apply_to(pcb_);  // some depend on the peer's family
   local_ = pcb_.local();
   peer_ = peer;
+  // The simultaneous open of one socket with itself is beyond lwIP, which would repeat its SYN.
+  if (local_.ip == peer_.ip && local_.port == peer_.port) {
+    pcb_.abandon();
+    is_bound_ = false;
+    return failed(std::errc::connection_refused);
+  }
   if (peer.scope != 0) options_.bind_to_interface(peer.scope);
   state_ = State::Connecting;
   // Whatever was written before counts as gate: it was never meant for this peer.
@@ -150,6 +156,13 @@ Outcome TcpSocket::connect_again() {
   }
   if (pending_error_ != std::errc{}) return failed(take_error());
   return std::exchange(success_reported_, true) ? failed(std::errc::already_connected) : Outcome{};
+}
+
+bool TcpSocket::give_up_connecting() {
+  if (state_ != State::Connecting) return false;
+  fail(std::errc::connection_reset);
+  if (!is_over_) rearm();
+  return true;
 }
 
 TcpSocket::Parts TcpSocket::dissolve() {
@@ -401,7 +414,8 @@ void TcpSocket::advance_open() {
 bool TcpSocket::must_reset() const {
   if (!application_gone_) return false;
   if (application_reset_ || !received_.empty()) return true;  // something was left unread
-  if (options_.linger().on != 0 && options_.linger().seconds == 0 && !fin_told_) return true;
+  const bool both_ended = fin_received_ && fin_sent_;
+  if (options_.linger().on != 0 && options_.linger().seconds == 0 && !both_ended) return true;
   return was_accepted_ && !is_taken_ && delivered_ == 0 && !pump_.has_seen_data() &&
          pump_.waiting_bytes(fd_.get()) == 0;  // it never left the listener's queue
 }
@@ -506,6 +520,9 @@ void TcpSocket::settle() {
     if (*ending_ == stack::Ending::Finished) return finish_orderly();
     // Silence that an ICMP error has explained.
     const bool is_explained = *ending_ == stack::Ending::TimedOut && unreachable_ != std::errc{};
+    // After the peer's end nothing more was to be received: what the reset breaks is the way out.
+    const bool is_half = *ending_ == stack::Ending::Reset && fin_received_ && !fin_sent_;
+    if (is_half) return finish_reset(std::errc::broken_pipe);
     return finish_reset(is_explained ? unreachable_ : error_of(*ending_, false));
   }
   if (!application_gone_) return;

@@ -38,6 +38,8 @@ class TcpSocket final : public Socket, private stack::PcbEvents {
                   std::optional<stack::InterfaceId> by);
   // connect(2) on one that is not fresh: EALREADY, once success, EISCONN.
   Outcome connect_again();
+  // shutdown(2) in the middle of a handshake ends it. False: it is not in one.
+  bool give_up_connecting();
   // A fresh socket that listens from now on gives away what it has.
   struct Parts {
     UniqueFd service_end;
