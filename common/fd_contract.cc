@@ -90,6 +90,17 @@ bool mark_listener(int fd) noexcept {
   return real().setsockopt(fd, SOL_SOCKET, SO_DONTROUTE, &on, sizeof on) == 0;
 }
 
+void mark_fresh(int fd, bool is_fresh) noexcept {
+  const int value = is_fresh ? 1 : 0;
+  real().setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &value, sizeof value);
+}
+
+bool is_fresh(int fd) noexcept {
+  int on = 0;
+  socklen_t size = sizeof on;
+  return real().getsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, &size) == 0 && on != 0;
+}
+
 bool is_listener(int fd) noexcept {
   int on = 0;
   socklen_t size = sizeof on;

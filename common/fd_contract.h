@@ -69,4 +69,11 @@ struct AcceptMessage {
 bool mark_listener(int fd) noexcept;
 bool is_listener(int fd) noexcept;
 
+// ---- The fresh mark. A stream's end that was made by socket() and neither connects nor listens
+// yet has SO_BROADCAST: data calls on it fail, as TCP's do, instead of waiting for ever. (The
+// application's own SO_BROADCAST goes to the service. On datagram pairs the bit means the opposite,
+// datagram.h.)
+void mark_fresh(int fd, bool is_fresh) noexcept;
+bool is_fresh(int fd) noexcept;
+
 }  // namespace ztshim

@@ -14,6 +14,8 @@ namespace ztshim {
 // What reading and writing a descriptor means.
 enum class Carries : unsigned char {
   Plain,      // not ours, or a connection: libc's business
+  Handshake,  // a connection that is not there yet: sending waits for it
+  Nothing,    // a stream that was never connected
   Datagrams,  // these functions
   Accepts,    // a listener: no data at all
 };

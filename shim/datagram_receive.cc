@@ -3,6 +3,7 @@
 // are moved to where they belong afterwards. MSG_TRUNC makes the kernel tell the whole length.
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <array>
@@ -15,6 +16,7 @@
 #include "shim/answer.h"
 #include "shim/client.h"
 #include "shim/datagram_io.h"
+#include "shim/hint.h"
 #include "shim/no_cancel.h"
 #include "shim/pending_error.h"
 #include "shim/scatter.h"
@@ -203,6 +205,13 @@ Carrier carrier_of(int fd) noexcept {
   if (!name) return {};
   if (is_datagram_pair(fd)) return {Carries::Datagrams, *name};
   if (is_listener(fd)) return {Carries::Accepts, *name};
+  if (is_fresh(fd)) return {Carries::Nothing, *name};
+  const KeepErrno keep;
+  const NoCancel no_cancel;
+  pollfd asked{fd, POLLOUT, 0};
+  if (hint::perhaps(fd) && real().poll(&asked, 1, 0) == 0) return {Carries::Handshake, *name};
+  // From here on it is libc's business at the cost of one load.
+  hint::forget(fd);
   return {Carries::Plain, *name};
 }
 

@@ -30,7 +30,7 @@ void note(int fd) noexcept {
 }
 
 void note_if_virtual(int fd) noexcept {
-  if (virtual_socket(fd) && (is_datagram_pair(fd) || is_listener(fd))) note(fd);
+  if (virtual_socket(fd) && (is_datagram_pair(fd) || is_listener(fd) || is_fresh(fd))) note(fd);
 }
 
 void copy(int from, int to) noexcept {

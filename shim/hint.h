@@ -1,6 +1,7 @@
 // Is it worth asking the kernel whether reading or writing this descriptor means messages of ours
-// (a datagram socket, a listener) and not bytes? Streams and files must cost their owners one load
-// from memory, so there is a bit for each number that may be such a socket.
+// (a datagram socket, a listener) and not bytes, or nothing yet (a stream before its connection)?
+// Streams and files must cost their owners one load from memory, so there is a bit for each number
+// that may be such a socket.
 //
 // A bit that is set means "perhaps": numbers are closed and reused on ways no hook sees, and the
 // kernel's answer decides. A bit that is clear means that no such socket has come into this process

@@ -9,6 +9,7 @@
 #include "common/rpc_messages.h"
 #include "shim/answer.h"
 #include "shim/client.h"
+#include "shim/hint.h"
 #include "shim/replace_fd.h"
 #include "shim/user_memory.h"
 #include "shim/virtual_fd.h"
@@ -87,6 +88,7 @@ Result<FreshSocket> create_socket(int domain, int type, int protocol) noexcept {
   }
   const auto name = virtual_socket(answer->descriptor.get());
   if (!name) return failure(std::errc::network_down);
+  if (type == SOCK_STREAM) mark_fresh(answer->descriptor.get(), true);
   return FreshSocket{*name, std::move(answer->descriptor)};
 }
 
@@ -113,7 +115,7 @@ Result<void> become_host_socket(int fd, const SocketName& name, BoundAddress bou
   return replace_fd(fd, std::move(fresh));
 }
 
-Result<SocketName> become_fresh_socket(int fd, const SocketName& name) noexcept {
+Result<SocketName> become_fresh_socket(int fd, const SocketName& name, OldConnection old) noexcept {
   const KeepErrno keep;
   const auto origin = origin_of(fd, name);
   if (!origin) return failure(origin.error());
@@ -128,6 +130,14 @@ Result<SocketName> become_fresh_socket(int fd, const SocketName& name) noexcept 
     }
   });
   if (!local) return failure(local.error());
+  if (old == OldConnection::Reset) {
+    // Closing it is a reset then.
+    const linger at_once{1, 0};
+    rpc::SetOption set{SOL_SOCKET, SO_LINGER, {}};
+    set.value.assign(ByteView(reinterpret_cast<const std::uint8_t*>(&at_once), sizeof at_once));
+    client::ask({name, set});
+  }
+  hint::note(fd);
   const SocketName fresh_name = fresh->name;
   if (const auto done = replace_fd(fd, std::move(fresh->descriptor)); !done) {
     return failure(done.error());

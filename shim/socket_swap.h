@@ -18,7 +18,8 @@ Result<void> become_host_socket(int fd, const SocketName& name, BoundAddress bou
 // Afterwards `fd` is a new virtual socket, as socket() would make it, with the options set so far
 // but not bound (the kernel keeps an explicit bind; programs that retry on one socket do not bind).
 // Returns its name.
-Result<SocketName> become_fresh_socket(int fd, const SocketName& name) noexcept;
+enum class OldConnection : unsigned char { Over, Reset };
+Result<SocketName> become_fresh_socket(int fd, const SocketName& name, OldConnection old) noexcept;
 
 // A new virtual socket; the descriptor is close-on-exec and blocking.
 struct FreshSocket {

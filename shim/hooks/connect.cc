@@ -58,15 +58,15 @@ Step revive(int fd, SocketName& name) noexcept {
   }
   const auto peer = client::ask({name, rpc::GetName{rpc::Side::Peer}});
   if (peer && peer->reply.kind == Kind::Done) return failed(std::errc::already_connected);
-  const auto fresh = become_fresh_socket(fd, name);
+  const auto fresh = become_fresh_socket(fd, name, OldConnection::Over);
   if (!fresh) return failed(fresh.error());
   name = *fresh;
   return {Step::Next::Done, {}};
 }
 
-// AF_UNSPEC dissolves the association: what is left is a new socket.
+// AF_UNSPEC dissolves the association: what is left is a new socket, and the peer is reset.
 Step dissolve(int fd, const SocketName& name) noexcept {
-  const auto fresh = become_fresh_socket(fd, name);
+  const auto fresh = become_fresh_socket(fd, name, OldConnection::Reset);
   return fresh ? Step{Step::Next::Done, {}} : failed(fresh.error());
 }
 
@@ -76,6 +76,7 @@ Step interpret(int fd, const SocketName& name, const rpc::Reply& reply, std::siz
     case Kind::Done:
       return {Step::Next::Done, {}};
     case Kind::InProgress:
+      mark_fresh(fd, false);
       fill_gate(fd, gate);
       if (is_nonblocking(fd)) return failed(std::errc::operation_in_progress);
       return {Step::Next::Wait, std::errc::operation_in_progress};

@@ -59,7 +59,7 @@ int create(int domain, int type, int protocol) noexcept {
   auto fresh = create_socket(domain, type & ~kFlags, protocol);
   if (!fresh) return fail(fresh.error());
   const KeepErrno keep;
-  if ((type & ~kFlags) != SOCK_STREAM) hint::note(fresh->descriptor.get());
+  hint::note(fresh->descriptor.get());
   return with_flags(std::move(fresh->descriptor), type);
 }
 

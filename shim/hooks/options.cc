@@ -19,6 +19,7 @@
 #include "shim/lingering.h"
 #include "shim/no_cancel.h"
 #include "shim/pending_error.h"
+#include "shim/stream_error.h"
 #include "shim/user_memory.h"
 #include "shim/virtual_fd.h"
 
@@ -40,8 +41,6 @@ int put_number(int number, void* to, socklen_t* size) noexcept {
   return 0;
 }
 
-// The kernel object says whether there is an error, the service says which: a refused connection
-// and a lost one look the same to the pair. Without an error nobody need be asked.
 // Of a datagram socket only the service knows.
 int take_datagram_error(int fd, const SocketName& name) noexcept {
   const std::errc error = pending_error::take(name, {});
@@ -52,13 +51,7 @@ int take_datagram_error(int fd, const SocketName& name) noexcept {
 int take_error(int fd, const SocketName& name) noexcept {
   const KeepErrno keep;
   if (is_datagram_pair(fd)) return take_datagram_error(fd, name);
-  int error = 0;
-  socklen_t size = sizeof error;
-  real().getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
-  if (error == 0) return 0;
-  const auto answer = client::ask({name, rpc::TakeError{}});
-  const bool is_known = answer && answer->reply.kind == Kind::Done && answer->reply.number != 0;
-  return is_known ? static_cast<int>(answer->reply.number) : error;
+  return take_stream_error(fd, name);
 }
 
 int get_option(int fd, const SocketName& name, int level, int option, void* value,

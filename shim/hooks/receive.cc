@@ -18,23 +18,47 @@
 #include "shim/hint.h"
 #include "shim/hook.h"
 #include "shim/inside.h"
+#include "shim/stream_error.h"
 #include "shim/user_memory.h"
 #include "shim/virtual_fd.h"
 
 namespace ztshim {
 namespace {
 
-// AF_UNIX ignores MSG_ERRQUEUE and would hand out data.
+// AF_UNIX ignores MSG_ERRQUEUE and would hand out data, and copies what TCP drops for MSG_TRUNC.
+constexpr int kSpecialFlags = MSG_ERRQUEUE | MSG_TRUNC;
+
 bool is_for_libc(int fd, int flags) noexcept {
-  return !hint::perhaps(fd) && (flags & MSG_ERRQUEUE) == 0;
+  return !hint::perhaps(fd) && (flags & kSpecialFlags) == 0;
+}
+
+// The pair's error stands for TCP's, which the service knows. `got` is what libc's call returned.
+ssize_t explained(int fd, ssize_t got) noexcept {
+  return got >= 0 || errno != ECONNRESET ? got : explain_reset(fd);
 }
 
 // After is_for_libc() said no. Plain: libc's after all.
 Carrier receiver(int fd) noexcept { return Inside::active() ? Carrier{} : carrier_of(fd); }
 
 bool is_ours(const Carrier& carrier, int flags) noexcept {
-  if (carrier.carries != Carries::Plain) return true;
-  return (flags & MSG_ERRQUEUE) != 0 && carrier.name != SocketName{};
+  if (carrier.carries == Carries::Plain || carrier.carries == Carries::Handshake)
+    return (flags & kSpecialFlags) != 0 && carrier.name != SocketName{};
+  return true;
+}
+
+// MSG_TRUNC on a stream: like a receive, with nobody to give the bytes to.
+ssize_t drop_bytes(int fd, const msghdr& wanted, int flags) {
+  constexpr std::size_t kPieces = 64;
+  std::uint8_t scratch[4096];
+  iovec parts[kPieces];
+  std::size_t left = 0, count = 0;
+  for (std::size_t i = 0; i < wanted.msg_iovlen; ++i) left += wanted.msg_iov[i].iov_len;
+  for (; count < kPieces && left > 0; left -= parts[count++].iov_len)
+    parts[count] = {scratch, std::min(left, sizeof scratch)};
+  msghdr message{};
+  message.msg_iov = parts;
+  message.msg_iovlen = count;
+  return explained(fd, real().recvmsg(fd, &message, flags & ~MSG_TRUNC));
 }
 
 // Of a socket that is ours.
@@ -45,6 +69,8 @@ ssize_t receive(int fd, const Carrier& carrier, msghdr* message, int flags,
   }
   // Nothing is ever queued there, on connections as on listeners.
   if ((flags & MSG_ERRQUEUE) != 0) return fail(std::errc::resource_unavailable_try_again);
+  const bool is_stream = carrier.carries == Carries::Plain || carrier.carries == Carries::Handshake;
+  if (is_stream && (flags & MSG_TRUNC) != 0) return drop_bytes(fd, *message, flags);
   return fail(std::errc::not_connected);
 }
 
@@ -144,9 +170,9 @@ void look_at(int result, const msghdr* message) noexcept {
 
 extern "C" ZTSHIM_HOOK ssize_t read(int fd, void* buffer, std::size_t size) {
   using namespace ztshim;
-  if (is_for_libc(fd, 0)) return real().read(fd, buffer, size);
+  if (is_for_libc(fd, 0)) return explained(fd, real().read(fd, buffer, size));
   const Carrier carrier = receiver(fd);
-  if (!is_ours(carrier, 0)) return real().read(fd, buffer, size);
+  if (!is_ours(carrier, 0)) return explained(fd, real().read(fd, buffer, size));
   const iovec part{buffer, size};
   return read_into(fd, carrier, &part, 1, 0);
 }
@@ -165,9 +191,9 @@ extern "C" ZTSHIM_HOOK ssize_t __read_chk(int fd, void* buffer, std::size_t size
 
 extern "C" ZTSHIM_HOOK ssize_t readv(int fd, const iovec* parts, int count) {
   using namespace ztshim;
-  if (is_for_libc(fd, 0)) return real().readv(fd, parts, count);
+  if (is_for_libc(fd, 0)) return explained(fd, real().readv(fd, parts, count));
   const Carrier carrier = receiver(fd);
-  if (!is_ours(carrier, 0)) return real().readv(fd, parts, count);
+  if (!is_ours(carrier, 0)) return explained(fd, real().readv(fd, parts, count));
   return read_into(fd, carrier, parts, count, 0);
 }
 
@@ -189,9 +215,9 @@ extern "C" ZTSHIM_HOOK ssize_t preadv64v2(int fd, const iovec* parts, int count,
 
 extern "C" ZTSHIM_HOOK ssize_t recv(int fd, void* buffer, std::size_t size, int flags) {
   using namespace ztshim;
-  if (is_for_libc(fd, flags)) return real().recv(fd, buffer, size, flags);
+  if (is_for_libc(fd, flags)) return explained(fd, real().recv(fd, buffer, size, flags));
   const Carrier carrier = receiver(fd);
-  if (!is_ours(carrier, flags)) return real().recv(fd, buffer, size, flags);
+  if (!is_ours(carrier, flags)) return explained(fd, real().recv(fd, buffer, size, flags));
   return receive_into(fd, carrier, buffer, size, flags, nullptr, nullptr);
 }
 
@@ -205,9 +231,11 @@ extern "C" ZTSHIM_HOOK ssize_t __recv_chk(int fd, void* buffer, std::size_t size
 extern "C" ZTSHIM_HOOK ssize_t recvfrom(int fd, void* buffer, std::size_t size, int flags,
                                         sockaddr* address, socklen_t* length) {
   using namespace ztshim;
-  if (is_for_libc(fd, flags)) return real().recvfrom(fd, buffer, size, flags, address, length);
+  if (is_for_libc(fd, flags))
+    return explained(fd, real().recvfrom(fd, buffer, size, flags, address, length));
   const Carrier carrier = receiver(fd);
-  if (!is_ours(carrier, flags)) return real().recvfrom(fd, buffer, size, flags, address, length);
+  if (!is_ours(carrier, flags))
+    return explained(fd, real().recvfrom(fd, buffer, size, flags, address, length));
   return receive_into(fd, carrier, buffer, size, flags, address, length);
 }
 
@@ -227,7 +255,7 @@ extern "C" ZTSHIM_HOOK ssize_t recvmsg(int fd, msghdr* message, int flags) {
     const Carrier carrier = receiver(fd);
     if (is_ours(carrier, flags)) return receive(fd, carrier, message, flags);
   }
-  const ssize_t size = real().recvmsg(fd, message, flags);
+  const ssize_t size = explained(fd, real().recvmsg(fd, message, flags));
   look_at(size < 0 ? -1 : 0, message);
   return size;
 }

@@ -19,7 +19,9 @@
 #include "shim/hint.h"
 #include "shim/hook.h"
 #include "shim/inside.h"
+#include "shim/stream_error.h"
 #include "shim/user_memory.h"
+#include "shim/wait.h"
 
 namespace ztshim {
 namespace {
@@ -35,8 +37,39 @@ int broken_pipe(int flags) noexcept {
   return fail(std::errc::broken_pipe);
 }
 
+// What libc's call returned on what may be a connection. The pair has one word for all ends of it;
+// TCP says a reset first, and raises no signal then. The signal is held back where a call can (not
+// write) until that is known.
+ssize_t explained(int fd, ssize_t sent) noexcept {
+  return sent >= 0 || errno != EPIPE ? sent : explain_broken_pipe(fd);
+}
+
+ssize_t explained(int fd, ssize_t sent, int flags) noexcept {
+  if (sent >= 0 || errno != EPIPE) return sent;
+  return explain_broken_pipe(fd) < 0 && errno == EPIPE ? broken_pipe(flags) : -1;
+}
+
+// Before the handshake is over, bytes would go where the gate is. False: the call ends with errno.
+bool await_connection(int fd, int flags) {
+  if ((flags & MSG_DONTWAIT) != 0 || is_nonblocking(fd)) {
+    fail(std::errc::resource_unavailable_try_again);
+    return false;
+  }
+  switch (wait_for_connection(fd)) {
+    case WaitEnd::Ready:
+      return true;
+    case WaitEnd::TimedOut:
+      fail(std::errc::resource_unavailable_try_again);
+      return false;
+    case WaitEnd::Interrupted:
+      fail(std::errc::interrupted);
+      return false;
+  }
+  return true;
+}
+
 // TCP's meaning of a send that is more than bytes.
-ssize_t send_on_stream(int fd, const msghdr* message, int flags) {
+ssize_t send_on_stream(int fd, Carries carries, const msghdr* message, int flags) {
   if (is_bad_pointer(message)) return fail(std::errc::bad_address);
   // Urgent data does not cross the network.
   if ((flags & MSG_OOB) != 0) return fail(std::errc::operation_not_supported);
@@ -51,13 +84,16 @@ ssize_t send_on_stream(int fd, const msghdr* message, int flags) {
     // must not wait ends with EINPROGRESS and has sent nothing.
     if (connect(fd, address, length) != 0) return -1;
   }
+  if (carries == Carries::Nothing && (flags & MSG_FASTOPEN) == 0) return broken_pipe(flags);
+  if (carries == Carries::Handshake && !await_connection(fd, flags)) return -1;
   // A destination is ignored, descriptors do not travel.
   msghdr plain = *message;
   plain.msg_name = nullptr;
   plain.msg_namelen = 0;
   plain.msg_control = nullptr;
   plain.msg_controllen = 0;
-  return real().sendmsg(fd, &plain, flags & ~MSG_FASTOPEN);
+  const int quietly = (flags & ~MSG_FASTOPEN) | MSG_NOSIGNAL;
+  return explained(fd, real().sendmsg(fd, &plain, quietly), flags);
 }
 
 ssize_t send_on(int fd, const Carrier& carrier, const msghdr* message, int flags) {
@@ -67,10 +103,12 @@ ssize_t send_on(int fd, const Carrier& carrier, const msghdr* message, int flags
     case Carries::Accepts:
       return broken_pipe(flags);
     case Carries::Plain:
+    case Carries::Handshake:
+    case Carries::Nothing:
       break;
   }
   if (carrier.name == SocketName{}) return real().sendmsg(fd, message, flags);
-  return send_on_stream(fd, message, flags);
+  return send_on_stream(fd, carrier.carries, message, flags);
 }
 
 ssize_t send_from(int fd, const Carrier& carrier, const void* buffer, std::size_t size, int flags,
@@ -121,9 +159,9 @@ int send_many(int fd, const Carrier& carrier, mmsghdr* messages, unsigned count,
 
 extern "C" ZTSHIM_HOOK ssize_t write(int fd, const void* buffer, std::size_t size) {
   using namespace ztshim;
-  if (!hint::perhaps(fd)) return real().write(fd, buffer, size);
+  if (!hint::perhaps(fd)) return explained(fd, real().write(fd, buffer, size));
   const Carrier carrier = sender(fd);
-  if (carrier.carries == Carries::Plain) return real().write(fd, buffer, size);
+  if (carrier.carries == Carries::Plain) return explained(fd, real().write(fd, buffer, size));
   return send_from(fd, carrier, buffer, size, 0, nullptr, 0);
 }
 
@@ -133,9 +171,9 @@ extern "C" ZTSHIM_HOOK ssize_t __write(int fd, const void* buffer, std::size_t s
 
 extern "C" ZTSHIM_HOOK ssize_t writev(int fd, const iovec* parts, int count) {
   using namespace ztshim;
-  if (!hint::perhaps(fd)) return real().writev(fd, parts, count);
+  if (!hint::perhaps(fd)) return explained(fd, real().writev(fd, parts, count));
   const Carrier carrier = sender(fd);
-  if (carrier.carries == Carries::Plain) return real().writev(fd, parts, count);
+  if (carrier.carries == Carries::Plain) return explained(fd, real().writev(fd, parts, count));
   return write_from(fd, carrier, parts, count, 0);
 }
 
@@ -161,7 +199,7 @@ extern "C" ZTSHIM_HOOK ssize_t pwritev64v2(int fd, const iovec* parts, int count
 extern "C" ZTSHIM_HOOK ssize_t send(int fd, const void* buffer, std::size_t size, int flags) {
   using namespace ztshim;
   if (!hint::perhaps(fd) && (flags & kSpecialFlags) == 0) {
-    return real().send(fd, buffer, size, flags);
+    return explained(fd, real().send(fd, buffer, size, flags | MSG_NOSIGNAL), flags);
   }
   const Carrier carrier = sender(fd);
   const bool is_ours = carrier.carries != Carries::Plain || carrier.name != SocketName{};
@@ -177,7 +215,7 @@ extern "C" ZTSHIM_HOOK ssize_t sendto(int fd, const void* buffer, std::size_t si
                                       const sockaddr* address, socklen_t length) {
   using namespace ztshim;
   if (!hint::perhaps(fd) && address == nullptr && (flags & kSpecialFlags) == 0) {
-    return real().sendto(fd, buffer, size, flags, address, length);
+    return explained(fd, real().send(fd, buffer, size, flags | MSG_NOSIGNAL), flags);
   }
   const Carrier carrier = sender(fd);
   const bool is_ours = carrier.carries != Carries::Plain || carrier.name != SocketName{};
@@ -188,7 +226,7 @@ extern "C" ZTSHIM_HOOK ssize_t sendto(int fd, const void* buffer, std::size_t si
 extern "C" ZTSHIM_HOOK ssize_t sendmsg(int fd, const msghdr* message, int flags) {
   using namespace ztshim;
   if (is_bad_pointer(message) || (!hint::perhaps(fd) && !is_special(*message, flags))) {
-    return real().sendmsg(fd, message, flags);
+    return explained(fd, real().sendmsg(fd, message, flags | MSG_NOSIGNAL), flags);
   }
   return send_on(fd, sender(fd), message, flags);
 }
