@@ -138,3 +138,12 @@ extern "C" ZTSHIM_HOOK int fcntl(int fd, int command, ...) {
 
 extern "C" ZTSHIM_HOOK int __fcntl(int fd, int command, ...) __attribute__((alias("fcntl")));
 extern "C" ZTSHIM_HOOK int fcntl64(int fd, int command, ...) __attribute__((alias("fcntl")));
+
+// Another process's socket may be one of ours. (glibc has had the function since 2.36 only, and the
+// header does not declare it to C++ programs of before.)
+extern "C" ZTSHIM_HOOK int pidfd_getfd(int pidfd, int number, unsigned flags) noexcept {
+  using namespace ztshim;
+  const int fd = real().pidfd_getfd(pidfd, number, flags);
+  if (!Inside::active()) hint::note_if_virtual(fd);
+  return fd;
+}

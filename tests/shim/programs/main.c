@@ -3,10 +3,19 @@
 #include "observe.h"
 #include "scenarios.h"
 
-static const struct scenario* const all[] = {connect_scenarios, accept_scenarios,  end_scenarios,
-                                             option_scenarios,  process_scenarios, six_scenarios,
-                                             fresh_scenarios,   reset_scenarios,   call_scenarios,
-                                             wait_scenarios,    datagram_scenarios};
+static const struct scenario* const all[] = {connect_scenarios,
+                                             accept_scenarios,
+                                             end_scenarios,
+                                             option_scenarios,
+                                             process_scenarios,
+                                             six_scenarios,
+                                             fresh_scenarios,
+                                             reset_scenarios,
+                                             call_scenarios,
+                                             wait_scenarios,
+                                             datagram_scenarios,
+                                             datagram_call_scenarios,
+                                             datagram_sharing_scenarios};
 
 int main(int argc, char** argv) {
   const bool lists = argc == 2 && strcmp(argv[1], "--list") == 0;

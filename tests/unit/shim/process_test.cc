@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/internal_fds.h"
+#include "common/raw_syscall.h"
 #include "common/service_entry.h"
 #include "shim/virtual_fd.h"
 #include "tests/unit/shim/inet.h"
@@ -117,7 +118,7 @@ TEST(InternalDescriptors, AreOutOfReachOfClose) {
   ASSERT_GE(found, 64);
   EXPECT_EQ(close(found), -1);
   EXPECT_EQ(errno, EBADF);
-  EXPECT_NE(syscall(SYS_fcntl, found, F_GETFD, 0), -1);
+  EXPECT_NE(raw_syscall(SYS_fcntl, found, F_GETFD), -1);
 }
 
 // Somebody closed them all the same, and the numbers came back as other files.
@@ -129,8 +130,8 @@ TEST(InternalDescriptors, AreReplacedWhenTheyWereClosedBehindOurBack) {
     std::vector<UniqueFd> others;
     for (int number = 0; number < 1 << 20; ++number) {
       if (!is_internal_fd(number)) continue;
-      syscall(SYS_close, number);
-      syscall(SYS_dup3, 0, number, 0);
+      raw_syscall(SYS_close, number);
+      raw_syscall(SYS_dup3, 0, number);
     }
     return name_by(getsockname, fd) == before && virtual_socket(stream_socket().get()).has_value();
   }));
