@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -9,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "common/raw_syscall.h"
 #include "common/real.h"
 
 namespace ztshim {
@@ -28,12 +31,15 @@ constexpr int kUsualBase = 64;
 constexpr std::size_t kTracked = kMaxTracked;
 constinit std::array<std::atomic<std::uint64_t>, kTracked / 64> ours{};
 constinit std::array<std::atomic<std::atomic<int>*>, kTracked> holders{};
+constinit std::array<std::atomic<FdUse>, kTracked> uses{};
 // Highest number ever remembered, so that nobody need walk the whole table.
 constinit std::atomic<int> highest{-1};
 
 bool in_range(int fd) { return fd >= 0 && fd < kMaxTracked; }
 std::uint64_t bit(int fd) { return std::uint64_t{1} << (fd % 64); }
 std::atomic<std::uint64_t>& word(int fd) { return ours[static_cast<std::size_t>(fd / 64)]; }
+
+FdUse use_of(int fd) { return uses[static_cast<std::size_t>(fd)].load(std::memory_order_relaxed); }
 
 int preferred_base() {
   rlimit limit{};
@@ -51,21 +57,32 @@ int duplicate_high(int fd) {
   return -1;
 }
 
+void close_range_of(int first, unsigned last) {
+  if (static_cast<unsigned>(first) > last) return;
+  if (raw_syscall(SYS_close_range, first, last) == 0) return;
+  // Before Linux 5.9: one by one, as far as the limit says that there may be any.
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const rlim_t end = std::min<rlim_t>({limit.rlim_max, kMaxTracked, rlim_t{last} + 1});
+  for (long fd = first; fd < static_cast<long>(end); ++fd) raw_syscall(SYS_close, fd);
+}
+
 }  // namespace
 
-int keep_internal_fd(int fd) noexcept {
+int keep_internal_fd(int fd, FdUse use) noexcept {
   if (fd < 0) return fd;
   const int saved = errno;
   const int moved = duplicate_high(fd);
   if (moved >= 0) real().close(fd);
   const int kept = moved >= 0 ? moved : fd;
-  adopt_internal_fd(kept);
+  adopt_internal_fd(kept, use);
   errno = saved;
   return kept;
 }
 
-void adopt_internal_fd(int fd) noexcept {
+void adopt_internal_fd(int fd, FdUse use) noexcept {
   if (!in_range(fd)) return;
+  uses[static_cast<std::size_t>(fd)].store(use, std::memory_order_relaxed);
   holders[static_cast<std::size_t>(fd)].store(nullptr);
   word(fd).fetch_or(bit(fd), std::memory_order_relaxed);
   int seen = highest.load(std::memory_order_relaxed);
@@ -91,15 +108,23 @@ void forget_internal_fd(int fd) noexcept {
   if (in_range(fd)) word(fd).fetch_and(~bit(fd), std::memory_order_relaxed);
 }
 
-void close_internal_fds_after_fork(int except) noexcept {
+void close_internal_fds_of(FdUse use) noexcept {
   for (int fd = next_internal_fd(0); fd >= 0; fd = next_internal_fd(fd + 1)) {
-    // The holders in this copy of the memory are the parent's.
-    holders[static_cast<std::size_t>(fd)].store(nullptr);
-    if (fd == except) continue;
+    if (use_of(fd) != use) continue;
     forget_internal_fd(fd);
     real().close(fd);
   }
-  highest.store(except, std::memory_order_relaxed);
+}
+
+void close_internal_fds_after_fork(int except) noexcept {
+  for (int fd = next_internal_fd(0); fd >= 0; fd = next_internal_fd(fd + 1)) {
+    if (use_of(fd) == FdUse::Log) continue;
+    // The holders in this copy of the memory are the parent's.
+    holders[static_cast<std::size_t>(fd)].store(nullptr);
+    if (fd == except || use_of(fd) == FdUse::LifeLine) continue;
+    forget_internal_fd(fd);
+    real().close(fd);
+  }
 }
 
 int move_internal_fd(int fd) noexcept {
@@ -107,9 +132,21 @@ int move_internal_fd(int fd) noexcept {
   const int moved = duplicate_high(fd);
   errno = saved;
   if (moved < 0) return -1;
-  adopt_internal_fd(moved);
+  adopt_internal_fd(moved, use_of(fd));
   forget_internal_fd(fd);
   return moved;
+}
+
+bool move_shared_fd(int fd) noexcept {
+  if (!is_internal_fd(fd) || (use_of(fd) != FdUse::Log && use_of(fd) != FdUse::LifeLine))
+    return false;
+  std::atomic<int>* const holder = holder_of(fd);
+  const int moved = move_internal_fd(fd);
+  if (holder != nullptr && moved >= 0) {
+    holder->store(moved);
+    note_holder(moved, holder);
+  }
+  return true;
 }
 
 void note_holder(int fd, std::atomic<int>* holder) noexcept {
@@ -118,6 +155,15 @@ void note_holder(int fd, std::atomic<int>* holder) noexcept {
 
 std::atomic<int>* holder_of(int fd) noexcept {
   return is_internal_fd(fd) ? holders[static_cast<std::size_t>(fd)].load() : nullptr;
+}
+
+void close_foreign_fds() noexcept {
+  int first = 0;
+  for (int fd = next_internal_fd(0); fd >= 0; fd = next_internal_fd(fd + 1)) {
+    if (fd > first) close_range_of(first, static_cast<unsigned>(fd) - 1);
+    first = fd + 1;
+  }
+  close_range_of(first, ~0U);
 }
 
 }  // namespace ztshim

@@ -1,15 +1,22 @@
 #include "common/log.h"
 
-#include <spdlog/sinks/basic_file_sink.h>
+#include <fcntl.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <time.h>
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
+
+#include "common/internal_fds.h"
+#include "common/real.h"
+#include "common/unique_fd.h"
 
 namespace ztshim {
 namespace {
@@ -55,6 +62,53 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
   }
   return spdlog::level::off;
 }
+
+// A descriptor among our own, which no program's close-all loop reaches; each line is one write, so
+// that the lines of several processes stay whole.
+class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit FileSink(const UniqueFd& fd) : fd_(fd) {}
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    [[maybe_unused]] const ssize_t written = real().write(fd_.get(), line.data(), line.size());
+  }
+  void flush_() override {}
+
+  const UniqueFd& fd_;
+};
+
+// The same lines without libc's calendar, whose lock a thread of the process we were copied from
+// may have held.
+class CopyFormatter final : public spdlog::formatter {
+ public:
+  explicit CopyFormatter(std::chrono::seconds east_of_utc) : east_of_utc_(east_of_utc) {}
+  void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& line) override {
+    using namespace std::chrono;
+    const auto time = time_point_cast<milliseconds>(message.time) + east_of_utc_;
+    const auto day = floor<days>(time);
+    const year_month_day date(day);
+    const hh_mm_ss clock(time - day);
+    fmt::format_to(std::back_inserter(line),
+                   "{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:03} ztshim {} {}\n", int{date.year()},
+                   unsigned{date.month()}, unsigned{date.day()}, clock.hours().count(),
+                   clock.minutes().count(), clock.seconds().count(), clock.subseconds().count(),
+                   std::string_view(spdlog::level::to_string_view(message.level).data()),
+                   std::string_view(message.payload.data(), message.payload.size()));
+  }
+  std::unique_ptr<spdlog::formatter> clone() const override {
+    return std::make_unique<CopyFormatter>(east_of_utc_);
+  }
+
+ private:
+  const std::chrono::seconds east_of_utc_;
+};
+
+// Leaked, as the logger is.
+constinit std::atomic<const UniqueFd*> file{nullptr};
+constinit std::atomic<long> east_of_utc_s{0};
 
 std::shared_ptr<spdlog::logger> make_logger(spdlog::sink_ptr sink) {
   auto made = std::make_shared<spdlog::logger>("ztshim", std::move(sink));
@@ -105,12 +159,29 @@ bool configure_log(std::string_view text) {
 bool is_log_setting(std::string_view text) { return parse_levels(text).has_value(); }
 
 bool configure_log_file(std::string_view path) {
-  try {
-    logger() = make_logger(std::make_shared<spdlog::sinks::basic_file_sink_mt>(std::string(path)));
-    return true;
-  } catch (const spdlog::spdlog_ex&) {
-    return false;
+  constexpr mode_t kMode = 0666;  // less the umask, as for any file a program makes
+  const int opened =
+      ::open(std::string(path).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, kMode);
+  if (opened < 0) return false;
+  file = new UniqueFd(keep_internal_fd(opened, FdUse::Log));
+  const time_t now = ::time(nullptr);
+  tm local{};
+  ::localtime_r(&now, &local);
+  east_of_utc_s = local.tm_gmtoff;
+  logger() = make_logger(std::make_shared<FileSink>(*file));
+  return true;
+}
+
+void continue_log_in_copy() {
+  if (file == nullptr) {
+    for (auto& level : levels) level = LogLevel::Off;
+    return;
   }
+  // The former one is left as it is, and in whatever state it is.
+  static_cast<void>(new std::shared_ptr<spdlog::logger>(std::move(logger())));
+  logger() = make_logger(std::make_shared<FileSink>(*file));
+  logger()->set_formatter(
+      std::make_unique<CopyFormatter>(std::chrono::seconds(east_of_utc_s.load())));
 }
 
 bool log_enabled(LogArea area, LogLevel level) {

@@ -31,6 +31,10 @@ bool configure_log(std::string_view levels);
 bool is_log_setting(std::string_view levels);
 // Lines go to this file (appended) instead of standard error; false when it cannot be opened.
 bool configure_log_file(std::string_view path);
+// In a copy of the process that has one thread of its former many: whoever held the log's lock is
+// not here. Goes on in the log file; without one there is no log, standard error being somebody
+// else's.
+void continue_log_in_copy();
 bool log_enabled(LogArea area, LogLevel level);
 void log_text(LogArea area, LogLevel level, std::string_view line);
 void log_formatted(LogArea area, LogLevel level, fmt::string_view format, fmt::format_args args);

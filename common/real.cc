@@ -99,6 +99,12 @@ long raw_any(long number, long a, long b, long c, long d, long e, long f) {
 // The header knows it since glibc 2.36 only; the number is the same everywhere.
 constexpr long kPidfdGetfd = 438;
 
+// There is no system call for it, and nobody calls it from within dlsym.
+int no_daemon(int, int) {
+  errno = ENOSYS;
+  return -1;
+}
+
 constexpr Real kRaw{
     .socket = raw_call<SYS_socket, int, int, int, int>,
     .socketpair = raw_call<SYS_socketpair, int, int, int, int, int*>,
@@ -144,6 +150,9 @@ constexpr Real kRaw{
     .read_chk = raw_read_chk,
     .recv_chk = raw_recv_chk,
     .recvfrom_chk = raw_recvfrom_chk,
+    ._exit = raw_call<SYS_exit_group, void, int>,
+    ._Exit = raw_call<SYS_exit_group, void, int>,
+    .daemon = no_daemon,
 };
 
 constinit Real resolved{};
@@ -199,6 +208,9 @@ void resolve() noexcept {
   ZTSHIM_RESOLVE(prlimit);
   ZTSHIM_RESOLVE(pidfd_getfd);
   ZTSHIM_RESOLVE(syscall);
+  ZTSHIM_RESOLVE(_exit);
+  ZTSHIM_RESOLVE(_Exit);
+  ZTSHIM_RESOLVE(daemon);
 #undef ZTSHIM_RESOLVE
   find("__read_chk", resolved.read_chk, kRaw.read_chk);
   find("__recv_chk", resolved.recv_chk, kRaw.recv_chk);

@@ -57,6 +57,9 @@ struct Real {
   ssize_t (*read_chk)(int, void*, std::size_t, std::size_t);
   ssize_t (*recv_chk)(int, void*, std::size_t, std::size_t, int);
   ssize_t (*recvfrom_chk)(int, void*, std::size_t, std::size_t, int, sockaddr*, socklen_t*);
+  void (*_exit)(int);  // both do not return
+  void (*_Exit)(int);
+  int (*daemon)(int, int);
 };
 
 // Never fails, never blocks, never logs. Resolved at the first call and the same for all threads;

@@ -41,6 +41,21 @@ bool drain_service(Duration patience) noexcept;
 // Ends the thread, writes the state, removes the socket. Nothing to do when not hosting.
 void stop_service() noexcept;
 
+// For a process that is about to end or to become another program. While the service still has work
+// (unsent bytes, other processes that use it) it goes on in a copy of this process that nobody
+// knows of; this one then hosts nothing any more and is a client of the copy like any other.
+// Async-signal- safe, as _exit is. docs/fork-and-exec.md.
+enum class HandOver : unsigned char {
+  Done,     // this process hosts nothing (any more): handed over, or ended for want of work
+  Refused,  // there is work, and no copy can be made: drain_service() and stop_service() are left
+};
+HandOver hand_over_service() noexcept;
+
+// In the parent of a fork: children that cannot host a service of their own depend on this one.
+void note_fork_of_host() noexcept;
+// In a child's fork handler: is this the copy in which the service goes on?
+bool is_service_copy() noexcept;
+
 // In the child after fork(): this process hosts nothing, and the copied state is never touched
 // again.
 void forget_service_after_fork() noexcept;

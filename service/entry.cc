@@ -3,8 +3,12 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <exception>
 #include <memory>
+#include <mutex>
 
 #include "common/log.h"
 #include "common/service_entry.h"
@@ -19,13 +23,21 @@ namespace {
 constexpr std::size_t kStackSize = std::size_t{1} << 20;
 
 // What this process hosts. After a fork the child abandons it without touching it: locks, threads
-// and the stack's global state in it belong to the parent.
+// and the stack's global state in it belong to the parent. Never freed, so that a process may leave
+// it at any moment, also in a signal handler that interrupted malloc.
 struct Hosted {
   std::unique_ptr<Service> service;
-  pthread_t thread{};
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool may_end = false;  // nobody uses `service` any more
+  bool has_ended = false;
 };
-Hosted* hosted = nullptr;
+std::atomic<Hosted*> hosted{nullptr};
+// The stack has state of its own in this process, and another's thread was in the middle of it.
 bool is_copy_of_a_host = false;
+
+// Longer than any disk takes to write a few small files.
+constexpr std::chrono::seconds kEndPatience{60};
 
 void* run_thread(void* argument) {
   // start_service() was called with all signals blocked, and a thread inherits that; a caller that
@@ -34,8 +46,18 @@ void* run_thread(void* argument) {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, nullptr);
   pthread_setname_np(pthread_self(), "ztshim");
-  const auto ended = static_cast<Service*>(argument)->run();
+  auto& own = *static_cast<Hosted*>(argument);
+  const auto ended = own.service->run();
   if (!ended) log(LogArea::Service, LogLevel::Error, "the service ended: {}", ended.error());
+  std::unique_lock lock(own.mutex);
+  if (own.service->has_left()) {
+    static_cast<void>(own.service.release());  // the copy's
+  } else {
+    own.changed.wait(lock, [&] { return own.may_end; });
+    own.service.reset();
+  }
+  own.has_ended = true;
+  own.changed.notify_all();
   return nullptr;
 }
 
@@ -43,7 +65,9 @@ bool start_thread(Hosted& to) {
   pthread_attr_t attributes;
   if (pthread_attr_init(&attributes) != 0) return false;
   pthread_attr_setstacksize(&attributes, kStackSize);
-  const int error = pthread_create(&to.thread, &attributes, run_thread, to.service.get());
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_t thread{};
+  const int error = pthread_create(&thread, &attributes, run_thread, &to);
   pthread_attr_destroy(&attributes);
   return error == 0;
 }
@@ -83,31 +107,65 @@ ServiceStart start_service(const Config& config) noexcept {
 
 bool is_hosting_service() noexcept { return hosted != nullptr; }
 
-Service* hosted_service() noexcept { return hosted == nullptr ? nullptr : hosted->service.get(); }
+Service* hosted_service() noexcept {
+  Hosted* const own = hosted;
+  return own == nullptr ? nullptr : own->service.get();
+}
 
 void vacate_service_fd(int fd) noexcept {
-  if (hosted == nullptr) return;
+  Service* const service = hosted_service();
+  if (service == nullptr) return;
   try {
-    hosted->service->vacate(fd);
+    service->vacate(fd);
   } catch (const std::exception&) {  // out of memory: the number is overwritten
   }
 }
 
 bool drain_service(Duration patience) noexcept {
-  if (hosted == nullptr) return true;
+  Service* const service = hosted_service();
+  if (service == nullptr) return true;
   try {
-    return hosted->service->drain(patience);
+    return service->drain(patience);
   } catch (const std::exception&) {
     return false;
   }
 }
 
 void stop_service() noexcept {
-  if (hosted == nullptr) return;
-  hosted->service->stop();
-  pthread_join(hosted->thread, nullptr);
-  delete hosted;
-  hosted = nullptr;
+  Hosted* const own = hosted.exchange(nullptr);
+  if (own == nullptr) return;
+  std::unique_lock lock(own->mutex);
+  if (!own->has_ended) own->service->stop();
+  own->may_end = true;
+  own->changed.notify_all();
+  own->changed.wait_for(lock, kEndPatience, [own] { return own->has_ended; });
+}
+
+HandOver hand_over_service() noexcept {
+  Service* const service = hosted_service();
+  if (service == nullptr) return HandOver::Done;
+  switch (service->leave()) {
+    case Service::Departure::Idle:
+      stop_service();
+      return HandOver::Done;
+    case Service::Departure::HandedOver:
+    case Service::Departure::Stuck:
+      is_copy_of_a_host = true;
+      hosted = nullptr;
+      return HandOver::Done;
+    case Service::Departure::Refused:
+      return HandOver::Refused;
+  }
+  return HandOver::Done;
+}
+
+void note_fork_of_host() noexcept {
+  if (Service* const service = hosted_service()) service->note_fork();
+}
+
+bool is_service_copy() noexcept {
+  Service* const service = hosted_service();
+  return service != nullptr && service->is_leaving_here();
 }
 
 void forget_service_after_fork() noexcept {

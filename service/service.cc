@@ -23,8 +23,6 @@ constexpr std::size_t kEarlyFlush = 90;
 // Frames that cause frames that cause frames: a loop between our own parts must not hang the
 // thread.
 constexpr int kMaxSettleRounds = 64;
-// While draining, time passes for the sake of `patience` only.
-constexpr Duration kDrainCheck{100};
 
 }  // namespace
 
@@ -112,6 +110,7 @@ Result<void, std::string> Service::open() {
   if (!server) return failure(server.error());
   rpc_ = std::move(*server);
 
+  life_line_.open();
   loop_->set_turn_hook([this] { stack_->set_time(now().time); });
   tell_sockets();
   node_->start(now(), out_);
@@ -221,8 +220,8 @@ Environment Service::load_environment(const Identity& identity, World planet) {
 
 Result<void, std::string> Service::run() {
   try {
-    while (!stop_.load(std::memory_order_acquire) && fatal_.empty()) turn();
-    finish();
+    while (!stop_.load(std::memory_order_acquire) && fatal_.empty() && !has_left()) turn();
+    if (!has_left()) finish();
   } catch (const std::exception& e) {  // out of memory, mostly
     fatal_ = e.what();
   }
@@ -231,10 +230,7 @@ Result<void, std::string> Service::run() {
     calls_.has_ended = true;
     calls_.changed.notify_all();
   }
-  const std::lock_guard lock(drain_.mutex);
-  drain_.has_ended = true;
-  if (drain_.state == Drain::State::Wanted) drain_.state = Drain::State::GivenUp;
-  drain_.changed.notify_all();
+  end_departure();
   if (!fatal_.empty()) return failure(fatal_);
   return {};
 }
@@ -246,16 +242,13 @@ void Service::turn() {
   run_timers();
   serve_calls();
   flush();
-  check_drain();
+  check_departure();
 }
 
 Time Service::next_deadline() const {
-  const Time next =
-      std::min({node_->next_deadline(), stack_->next_deadline(), sockets_->next_deadline(),
-                reachability_->next_deadline(), writes_.next_deadline(), physical_->next_deadline(),
-                conf_due_, peers_due_});
-  if (drain_.state.load(std::memory_order_acquire) != Drain::State::Wanted) return next;
-  return std::min(next, loop_->now() + (drain_.turns < 2 ? Duration(0) : kDrainCheck));
+  return std::min({node_->next_deadline(), stack_->next_deadline(), sockets_->next_deadline(),
+                   reachability_->next_deadline(), writes_.next_deadline(),
+                   physical_->next_deadline(), departure_deadline(), conf_due_, peers_due_});
 }
 
 void Service::run_timers() {
@@ -375,45 +368,6 @@ void Service::keep(const StoredObject& object) {
   if (object.kind == StoredKind::Planet && !options_.make_planet) {
     physical_->set_surroundings(now().time, host::Surroundings::of(node_->vl1().planet()));
   }
-}
-
-// ---- draining
-
-bool Service::drain(Duration patience) {
-  std::unique_lock lock(drain_.mutex);
-  if (drain_.has_ended) return false;
-  drain_.patience = patience;
-  drain_.turns = 0;
-  drain_.progress = kLongAgo;
-  drain_.state.store(Drain::State::Wanted, std::memory_order_release);
-  loop_->wake();
-  drain_.changed.wait(lock, [this] { return drain_.state.load() != Drain::State::Wanted; });
-  return drain_.state.exchange(Drain::State::Idle) == Drain::State::Done;
-}
-
-void Service::check_drain() {
-  if (drain_.state.load(std::memory_order_acquire) != Drain::State::Wanted) return;
-  const std::lock_guard lock(drain_.mutex);
-  const Time time = now().time;
-  // Whoever drains is about to end, and its descriptors may live on in a child that cannot use them
-  // without this service.
-  if (drain_.turns == 0) sockets_->close_sockets_of(getpid());
-  std::uint64_t unsent = 0;
-  for (const auto& socket : sockets_->list()) unsent += socket.unsent_bytes;
-  if (drain_.progress == kLongAgo || unsent != drain_.unsent) drain_.progress = time;
-  drain_.unsent = unsent;
-  // The first turn after the request may have begun before the last descriptor was closed; the
-  // second has seen all of them.
-  if (++drain_.turns < 2) return;
-  if (sockets_->is_drained()) {
-    drain_.state.store(Drain::State::Done);
-  } else if (time - drain_.progress >= drain_.patience) {
-    log(LogArea::Service, LogLevel::Warn, "gave up with {} bytes unsent", unsent);
-    drain_.state.store(Drain::State::GivenUp);
-  } else {
-    return;
-  }
-  drain_.changed.notify_all();
 }
 
 // ---- calls from other threads

@@ -1,6 +1,6 @@
 // One running ZeroTier node with its TCP/IP stack, its physical sockets and its clients: puts the
-// parts together and owns the loop that turns them. Belongs to one thread but for stop() and
-// drain().
+// parts together and owns the loop that turns them. Belongs to one thread but for what is named
+// "from any thread".
 //
 // How it works. A turn of the loop serves the physical sockets first; datagrams go into the node,
 // the frames that come out of it into the stack, what the stack answers back into the node. Then
@@ -8,6 +8,8 @@
 // on the way leave at the end of the turn, so that they can leave together; files are written later
 // still.
 #pragma once
+
+#include <pthread.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -29,6 +31,7 @@
 #include "service/host/rpc_server.h"
 #include "service/host/state_store.h"
 #include "service/host/store_queue.h"
+#include "service/life_line.h"
 #include "service/network_bridge.h"
 #include "service/node/node.h"
 #include "service/reachability.h"
@@ -57,6 +60,16 @@ struct ServiceFailure {
   std::string reason;                // one sentence
 };
 
+// Do the bytes that are left get fewer?
+struct UnsentProgress {
+  std::uint64_t bytes = 0;
+  Time since = kLongAgo;  // the last change
+  void note(Time now, std::uint64_t unsent) {
+    if (since == kLongAgo || unsent != bytes) since = now;
+    bytes = unsent;
+  }
+};
+
 class Service final : public rpc::Control {
  public:
   // Everything up to the point where clients can connect. May take a second or two when the home
@@ -73,6 +86,21 @@ class Service final : public rpc::Control {
   // Waits until nothing is left to send for descriptors that applications have closed; gives up
   // when nothing at all was acknowledged for `patience`. True: everything arrived.
   bool drain(Duration patience);
+  // For a process that is about to end or to become another program.
+  enum class Departure : std::uint8_t {
+    Idle,        // nobody needs the service: stop() it
+    HandedOver,  // it lives on in a copy of the process, and run() returns here: this object is
+                 // dead and must not even be destroyed, its descriptors being the copy's
+    Refused,     // it is needed, and no copy can be made
+    Stuck,       // the loop does not turn
+  };
+  Departure leave() noexcept;
+  // A fork of this process exists or existed: it cannot host a service and may need this one.
+  void note_fork() noexcept { has_forked_.store(true, std::memory_order_relaxed); }
+  // Handed over: the copy, and nobody else, has the service.
+  bool has_left() const noexcept { return has_left_; }
+  // In a fork handler, on the thread that forks: is it the hand-over that forks?
+  bool is_leaving_here() const noexcept;
   // Lets `work` run on the loop's thread, between two turns, and waits for it. False: the loop has
   // ended, and `work` has not run.
   bool call(const std::function<void(Node&, Now, Outbox&)>& work);
@@ -126,7 +154,15 @@ class Service final : public rpc::Control {
   void reread_local_conf();
   void tidy_peers();
   void release_waiters();
+  void check_departure();
   void check_drain();
+  void check_leave();
+  void check_end_of_copy();
+  Time departure_deadline() const;
+  void end_departure();
+  bool is_needed_after_us() const;
+  Departure hand_over();
+  void continue_in_copy();
   void serve_calls();
   void finish();
   void keep(const StoredObject& object);
@@ -167,11 +203,18 @@ class Service final : public rpc::Control {
     std::atomic<State> state{State::Idle};
     Duration patience{};
     int turns = 0;  // since it was wanted
-    std::uint64_t unsent = 0;
-    Time progress = kLongAgo;
+    UnsentProgress progress;
     bool has_ended = false;  // nobody turns the loop any more
   };
   Drain drain_;
+  struct Leave {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::atomic<bool> is_wanted{false};
+    Departure outcome{};
+    bool has_ended = false;
+  };
+  Leave leave_;
   struct Call {
     const std::function<void(Node&, Now, Outbox&)>* work;
     bool is_done = false;
@@ -184,6 +227,12 @@ class Service final : public rpc::Control {
   };
   Calls calls_;
   std::atomic<bool> stop_{false};
+  std::atomic<bool> has_forked_{false};
+  LifeLine life_line_;
+  std::atomic<pthread_t> leaving_thread_{};  // while it forks
+  bool has_left_ = false;
+  bool is_copy_ = false;
+  UnsentProgress copy_progress_;
 };
 
 }  // namespace ztshim

@@ -145,7 +145,7 @@ Result<UniqueFd> open_connection() noexcept {
   for (int waited = 0; waited < kHostPatienceMs; waited += kHostPollMs) {
     auto connection = rpc::connect_to_service(home);
     if (connection) {
-      const int fd = keep_internal_fd(connection->release());
+      const int fd = keep_internal_fd(connection->release(), FdUse::Program);
       UniqueFd kept(fd);
       real().setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kReplyPatience, sizeof kReplyPatience);
       real().setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &kReplyPatience, sizeof kReplyPatience);

@@ -23,7 +23,7 @@ void give_way(int fd) noexcept {
   sigset_t before;
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  if (!client::vacate(fd)) vacate_service_fd(fd);
+  if (!move_shared_fd(fd) && !client::vacate(fd)) vacate_service_fd(fd);
   forget_internal_fd(fd);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }

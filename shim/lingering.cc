@@ -56,7 +56,7 @@ int close_lingering(int fd) noexcept {
   // The service has seen the close before this question; if others hold the socket there is none.
   auto answer = client::ask({*name, rpc::AwaitSent{}});
   if (!answer || answer->reply.kind != rpc::Reply::Kind::NotReady || !answer->descriptor) return 0;
-  const UniqueFd sent(keep_internal_fd(answer->descriptor.release()));
+  const UniqueFd sent(keep_internal_fd(answer->descriptor.release(), FdUse::Program));
   pollfd waited{sent.get(), POLLIN, 0};
   // A signal ends the wait, as in the kernel; what is left is sent all the same.
   real().poll(&waited, 1, patience);

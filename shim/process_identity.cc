@@ -72,7 +72,11 @@ ProcessKind process_kind() noexcept {
 }
 
 void become_forked_child() noexcept {
-  forget_parent();
+  if (is_service_copy()) {
+    client::forget_connections();  // the service goes on here, and no program does
+  } else {
+    forget_parent();
+  }
   owner().store(::getpid(), std::memory_order_release);
 }
 

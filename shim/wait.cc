@@ -93,7 +93,7 @@ Result<void> wait_for_networks(bool may_be_interrupted) noexcept {
     if (answer->reply.kind != rpc::Reply::Kind::NotReady || !answer->descriptor) {
       return failure(std::errc::network_down);
     }
-    const UniqueFd ready(keep_internal_fd(answer->descriptor.release()));
+    const UniqueFd ready(keep_internal_fd(answer->descriptor.release(), FdUse::Program));
     pollfd waited{ready.get(), POLLIN, 0};
     int count = 0;
     while ((count = real().poll(&waited, 1, rest_ms(deadline))) < 0) {

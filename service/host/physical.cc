@@ -213,6 +213,17 @@ void Physical::supervise_mapper() {
       });
 }
 
+void Physical::continue_in_copy() {
+  if (mapper_ == nullptr) return;
+  mapper_->forget_thread();
+  mapper_.reset();
+  supervise_mapper();
+}
+
+void Physical::abandon() {
+  if (mapper_ != nullptr) mapper_->end_thread();
+}
+
 // ---- what happens
 
 Time Physical::renewal_due() const {

@@ -55,6 +55,12 @@ class Physical {
   void change(Time now, PhysicalSettings settings, const vl1::TcpFallback::Settings& tcp_fallback);
   void set_surroundings(Time now, const Surroundings& around);
 
+  // ---- handing over (service/departure.cc)
+  // In the copied process, which has none of the threads but the loop's: asks routers anew.
+  void continue_in_copy();
+  // In the original: ends the thread that asks routers; everything else is the copy's.
+  void abandon();
+
   // ---- looking in
   const UdpPorts& ports() const { return ports_; }
   const ChosenPorts& chosen_ports() const { return chosen_; }

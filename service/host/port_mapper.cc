@@ -192,6 +192,19 @@ PortMapper::~PortMapper() {
   poke(wanted_.get());
 }
 
+// It may hold the lock, and in a copied process does so for ever: the shared part is left alone.
+void PortMapper::forget_thread() {
+  static_cast<void>(new std::shared_ptr<Shared>(std::move(shared_)));
+}
+
+void PortMapper::end_thread() {
+  {
+    const std::lock_guard lock(shared_->mutex);
+    shared_->has_ended = true;
+  }
+  poke(wanted_.get());
+}
+
 void PortMapper::ask_again() { poke(wanted_.get()); }
 
 void PortMapper::on_ready(std::uint32_t) {

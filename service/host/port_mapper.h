@@ -45,6 +45,10 @@ class PortMapper final : public Watcher {
   PortMapper(const PortMapper&) = delete;
   PortMapper& operator=(const PortMapper&) = delete;
 
+  // Where the thread is another process's, or is to end without this object's: see Physical.
+  void forget_thread();
+  void end_thread();
+
   // At once instead of at the next refresh: perhaps there is another router now.
   void ask_again();
   std::uint16_t port() const { return port_; }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -65,6 +66,11 @@ Result<std::unique_ptr<RpcServer>, std::string> RpcServer::open(const HomeFiles&
 RpcServer::~RpcServer() {
   loop_.unwatch(watch_);
   files_.remove(kSocketName);
+}
+
+bool RpcServer::has_others_than(int pid) const {
+  return std::any_of(sessions_.begin(), sessions_.end(),
+                     [pid](const auto& entry) { return entry.second->pid() != pid; });
 }
 
 void RpcServer::on_ready(std::uint32_t) {

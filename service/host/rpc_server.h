@@ -28,6 +28,8 @@ class RpcServer final : public Watcher {
 
   void on_ready(std::uint32_t epoll_events) override;
   std::size_t session_count() const { return sessions_.size(); }
+  // Is there a client that is not this process?
+  bool has_others_than(int pid) const;
 
  private:
   RpcServer(const HomeFiles& files, EventLoop& loop, const rpc::Services& services, UniqueFd fd)

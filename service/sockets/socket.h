@@ -70,6 +70,8 @@ class Socket : public Watcher {
   virtual std::uint64_t unsent_bytes() const { return 0; }
   virtual Result<std::optional<Bytes>> get_option(int level, int name, std::size_t size) const = 0;
   virtual Result<bool> set_option(int level, int name, ByteView value) = 0;
+  // Has any process the application's end?
+  virtual bool is_held() const { return true; }
   // As if the application had closed its end.
   virtual void application_closed() = 0;
 

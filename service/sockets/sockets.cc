@@ -448,6 +448,21 @@ bool Sockets::is_drained() const {
   return !stack::is_finishing_alone();
 }
 
+bool Sockets::is_in_use() const {
+  const auto& all = impl_->table.all();
+  return std::any_of(all.begin(), all.end(), [](const auto& entry) {
+    return !entry.second->is_over() && entry.second->is_held();
+  });
+}
+
+std::uint64_t Sockets::unsent_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const auto& [id, socket] : impl_->table.all()) {
+    if (!socket->is_over()) bytes += socket->unsent_bytes();
+  }
+  return bytes;
+}
+
 void Sockets::close_sockets_of(int owner_pid) {
   for (const auto& [id, socket] : impl_->table.all()) {
     if (!socket->is_over() && socket->owner_pid() == owner_pid) socket->application_closed();

@@ -129,6 +129,10 @@ class Sockets {
   std::vector<SocketInfo> list() const;
   // Nothing left to send on any socket whose application end is closed: a host may exit.
   bool is_drained() const;
+  // Does any process hold a socket, or wait in a queue for somebody who does?
+  bool is_in_use() const;
+  // Of all together.
+  std::uint64_t unsent_bytes() const;
   // That process ends while it still hosts us: treats its sockets as closed, so that what was
   // written and a FIN still go out; is_drained() tells when.
   void close_sockets_of(int owner_pid);

@@ -74,6 +74,7 @@ class TcpSocket final : public Socket, private stack::PcbEvents {
   void application_closed() override;
   // The application has closed it, but something is still to be sent.
   bool is_lingering() const;
+  bool is_held() const override { return !application_gone_; }
   // Somebody waits for that: the descriptor reads end of file when it is done.
   Result<UniqueFd> make_lingerer();
   bool is_connected() const { return state_ == State::Open && !ending_; }
