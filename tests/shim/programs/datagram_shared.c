@@ -112,9 +112,10 @@ static void passed(void) {
   const int fd = bound_datagram();
   const int port = port_of(fd);
   say("send", send_text(from, "hello", port));
-  say("pass it on", send_fd(ends[0], fd));
+  const int sent = send_fd(ends[0], fd);
   close(fd);
-  finish("the child's status", child);
+  finish("the child's status", child); /* the lines stay in order */
+  say("passed on", sent);
   say_received("answered", from, port);
   say("then the port is free", bind_at(datagram(0), port));
 }
