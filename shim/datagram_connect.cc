@@ -2,6 +2,8 @@
 
 #include <netinet/in.h>
 
+#include <array>
+
 #include "common/datagram.h"
 #include "common/real.h"
 #include "common/rpc_messages.h"
@@ -118,7 +120,10 @@ std::optional<Endpoint> port_of(int fd) noexcept {
   // The address of a socket with a peer was chosen for that peer.
   const bool has_peer = real().getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
   if (!has_peer && !local->ip.unmapped().is_unspecified()) return {};
-  return Endpoint{{}, local->port};
+  constexpr std::array<std::uint8_t, 16> kAnySix{};
+  const bool is_six = reinterpret_cast<const sockaddr&>(address).sa_family == AF_INET6;
+  return Endpoint{is_six ? IpAddress::v6(kAnySix) : IpAddress::v4(std::uint32_t{INADDR_ANY}),
+                  local->port};
 }
 
 bool is_datagram_of_host(int fd) noexcept {

@@ -64,6 +64,20 @@ Result<Origin> origin_of(int fd, const SocketName& name) noexcept {
   return Origin{*domain, number_of(name, SO_TYPE, SOCK_DGRAM), number_of(name, SO_PROTOCOL, 0)};
 }
 
+// A datagram socket that is for the host has no address of a network but one that connect chose for
+// its last peer, so only its port is carried; and that may have been chosen, too, by the first
+// send.
+Result<void> carry_address(int to, const Origin& origin, Endpoint local) noexcept {
+  constexpr std::uint16_t kFirstChosenPort = 32768;  // Linux' default range
+  const bool is_stream = origin.type == SOCK_STREAM;
+  if (!is_stream) local.ip = {};
+  sockaddr_storage address{};
+  const socklen_t length = local.to_sockaddr(address, origin.domain);
+  if (real().bind(to, reinterpret_cast<const sockaddr*>(&address), length) == 0) return {};
+  if (!is_stream && local.port >= kFirstChosenPort) return {};
+  return failure(last_error());
+}
+
 }  // namespace
 
 Result<int> domain_of(const SocketName& name) noexcept {
@@ -106,11 +120,8 @@ Result<void> become_host_socket(int fd, const SocketName& name, BoundAddress bou
   });
   if (!local) return failure(local.error());
   if (bound == BoundAddress::Carry && is_bound(*local)) {
-    sockaddr_storage address{};
-    const socklen_t length = local->to_sockaddr(address, origin->domain);
-    if (real().bind(fresh.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) {
-      return failure(last_error());
-    }
+    const auto done = carry_address(fresh.get(), *origin, *local);
+    if (!done) return done;
   }
   return replace_fd(fd, std::move(fresh));
 }

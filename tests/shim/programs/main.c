@@ -15,7 +15,9 @@ static const struct scenario* const all[] = {connect_scenarios,
                                              wait_scenarios,
                                              datagram_scenarios,
                                              datagram_call_scenarios,
-                                             datagram_sharing_scenarios};
+                                             datagram_sharing_scenarios,
+                                             stream_flag_scenarios,
+                                             fortified_scenarios};
 
 int main(int argc, char** argv) {
   const bool lists = argc == 2 && strcmp(argv[1], "--list") == 0;
