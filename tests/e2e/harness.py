@@ -17,7 +17,7 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("ZTSHIM_BUILD", SOURCE / "build"))
 ZTSHIM = BUILD / "ztshim"
 LIBRARY = BUILD / "libztshim.so"
-PATIENCE = 60.0  # seconds until something that must happen counts as not happening
+PATIENCE = float(os.environ.get("PATIENCE", "60"))  # seconds until something that must happen counts as not happening
 
 
 def wait_until(condition, what, limit=PATIENCE):
