@@ -137,6 +137,7 @@ Service::Departure Service::hand_over() {
     log(LogArea::Service, LogLevel::Info, "no copy to hand over to: {}", why);
     return Departure::Refused;
   }
+  const auto begin = std::chrono::steady_clock::now();
   leaving_thread_.store(pthread_self(), std::memory_order_relaxed);
   const auto copy =
       make_copy([](void* service) { static_cast<Service*>(service)->continue_in_copy(); }, this);
@@ -148,7 +149,9 @@ Service::Departure Service::hand_over() {
   }
   // From here on everything is the copy's. The descriptors are two processes', and ours must not
   // keep anything open; the epoll set is shared, so nothing is taken out of it.
-  log(LogArea::Service, LogLevel::Info, "handed over to process {}", *copy);
+  const std::chrono::duration<double, std::milli> pause = std::chrono::steady_clock::now() - begin;
+  log(LogArea::Service, LogLevel::Info, "handed over to process {} in {:.1f} ms", *copy,
+      pause.count());
   physical_->abandon();
   close_internal_fds_of(FdUse::Service);
   has_left_ = true;
