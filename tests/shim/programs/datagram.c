@@ -402,6 +402,21 @@ static void shut_down(void) {
   say_read("it comes", both.b);
 }
 
+static void shut_down_both(void) {
+  const struct two both = connected_datagrams();
+  char text[8];
+  say("shutdown", shutdown(both.a, SHUT_RDWR));
+  say_poll("poll", both.a);
+  say("read", read(both.a, text, 8));
+  say("write", write(both.a, "x", 1));
+  say("once more", shutdown(both.a, SHUT_RDWR));
+  say_name("its name", getsockname, both.a);
+  const int port = port_of(both.a);
+  say("its port is taken", bind_at(datagram(0), port));
+  close(both.a);
+  say("until it is closed", bind_at(datagram(0), port));
+}
+
 static void* wait_for_a_datagram(void* argument) {
   char text[8];
   const ssize_t size = recv(*(int*)argument, text, sizeof text, 0);
@@ -440,6 +455,7 @@ const struct scenario datagram_scenarios[] = {
     {"datagram-port-is-released", port_is_released},
     {"datagram-wildcard", wildcard},
     {"datagram-shutdown", shut_down},
+    {"datagram-shutdown-both", shut_down_both},
     {"datagram-shutdown-wakes", shutdown_wakes},
     {NULL, NULL},
 };
