@@ -218,7 +218,8 @@ Result<bool> read_six(const cmsghdr& item, DatagramHeader& header) noexcept {
     case IPV6_TCLASS: {
       const auto value = number_between(item, -1, 255);
       if (!value) return failure(value.error());
-      header.traffic_class = static_cast<std::int16_t>(*value);
+      // RFC 3542 means the default by -1; Linux takes its last eight bits.
+      header.traffic_class = static_cast<std::uint8_t>(*value);
       return true;
     }
     case IPV6_DONTFRAG:

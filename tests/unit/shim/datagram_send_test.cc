@@ -172,6 +172,16 @@ TEST(SentControlMessages, GoIntoTheHeader) {
   EXPECT_EQ(header->traffic_class, 0x20);
 }
 
+// RFC 3542 means "the default"; Linux takes the value.
+TEST(SentControlMessages, ATrafficClassOfMinusOneIs255) {
+  DatagramPair pair;
+  mark_connected(pair.fd(), true);
+  Control control;
+  control.add(IPPROTO_IPV6, IPV6_TCLASS, -1);
+  EXPECT_EQ(send_with(pair.fd(), control), 1);
+  EXPECT_EQ(pair.header_of(pair.sent().value())->traffic_class, 255);
+}
+
 TEST(SentControlMessages, ThatAreWrongAreRefused) {
   DatagramPair pair;
   mark_connected(pair.fd(), true);
