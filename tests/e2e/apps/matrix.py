@@ -14,7 +14,6 @@ import pwd
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -23,6 +22,7 @@ import unittest
 from harness import BUILD, ZTSHIM, Program, World, have, wait_until
 
 MIB = 1 << 20
+MATRIX = os.environ.get("ZTSHIM_MATRIX") == "1"  # ./scripts/test apps: more turns of what is repeated
 NOTES = BUILD / "meson-logs" / "apps"
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -100,6 +100,18 @@ class ServerTest(unittest.TestCase):
 
     def new_node(self, name=""):
         return self.world.node(f"{self._testMethodName}{name}")
+
+    def node_of(self, user, name=""):
+        """A node whose programs and home belong to somebody else from the start."""
+        who = pwd.getpwnam(user)
+        node = self.world.node(f"{self._testMethodName}{name}",
+                               ["setpriv", f"--reuid={who.pw_uid}", f"--regid={who.pw_gid}", "--clear-groups"])
+        node.home.mkdir(mode=0o700)
+        node.planet = node.home / "given.planet"  # the lab's own is in a folder of root's
+        shutil.copy(self.world.planet, node.planet)
+        for path in (node.home, node.planet):
+            shutil.chown(path, who.pw_uid, who.pw_gid)
+        return node
 
     def folder(self, name="work", owner=None):
         """A folder of this case's own, below the world's."""

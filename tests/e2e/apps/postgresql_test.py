@@ -1,11 +1,8 @@
 """PostgreSQL: a process for each connection, pgbench with twenty clients, streaming replication between two nodes."""
-
 import pathlib
 import pwd
 import re
-import shutil
 import unittest
-
 
 from matrix import ServerTest, needs, needs_root
 
@@ -23,17 +20,8 @@ class PostgreSql(ServerTest):
         self.programs = FOUND[-1].parent
         super().setUp()
 
-    def as_nobody(self):
-        return ["setpriv", f"--reuid={self.user.pw_uid}", f"--regid={self.user.pw_gid}", "--clear-groups"]
-
     def new_node(self, name=""):
-        node = self.world.node(f"{self._testMethodName}{name}", self.as_nobody())
-        node.home.mkdir(mode=0o700)
-        node.planet = node.home / "given.planet"  # the lab's own is in a folder of root's
-        shutil.copy(self.world.planet, node.planet)
-        for path in (node.home, node.planet):
-            shutil.chown(path, self.user.pw_uid, self.user.pw_gid)
-        return node
+        return self.node_of("nobody", name)
 
     def environment(self, node):
         return {"ZTSHIM_PLANET": str(node.planet), "LC_ALL": "C"}
@@ -82,7 +70,7 @@ class PostgreSql(ServerTest):
         data = self.initialise(8232)
         # As pg_ctl is used: the tree's program ends when the server is up.
         server = self.tree(self.programs / "pg_ctl", "start", "-w", "-D", data, "-l", data / "log",
-                           prefix=self.as_nobody(), **self.environment(self.node))
+                           prefix=self.node.prefix, **self.environment(self.node))
         address = self.listening(server, 8232)
         self.bench(address, 8232)
 
