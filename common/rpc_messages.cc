@@ -222,6 +222,21 @@ void get(MessageReader& in, CheckSend& body) {
 void put(SpanWriter& out, const Why& body) { out.endpoint(body.peer); }
 void get(MessageReader& in, Why& body) { body.peer = read_endpoint(in); }
 
+void put(SpanWriter& out, const Interfaces& body) { out.be(body.first); }
+void get(MessageReader& in, Interfaces& body) { body.first = in.be<std::uint32_t>(); }
+
+void put(SpanWriter& out, const Resolvers& body) {
+  out.endpoint(body.about);
+  out.be(body.first);
+}
+void get(MessageReader& in, Resolvers& body) {
+  body.about = read_endpoint(in);
+  body.first = in.be<std::uint32_t>();
+}
+
+void put(SpanWriter& out, const Source& body) { out.endpoint(body.peer); }
+void get(MessageReader& in, Source& body) { body.peer = read_endpoint(in); }
+
 template <typename Empty>
 requires std::is_empty_v<Empty>
 void put(SpanWriter&, const Empty&) {}

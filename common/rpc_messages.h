@@ -69,6 +69,9 @@ enum class Op : std::uint16_t {
   Why,
   AwaitSent,
   CheckSend,
+  Interfaces,
+  Resolvers,
+  Source,
 };
 
 enum class Side : std::uint8_t { Local, Peer };
@@ -212,10 +215,34 @@ struct CheckSend {
   bool operator==(const CheckSend&) const = default;
 };
 
-using Body =
-    std::variant<Hello, CreateSocket, Bind, Connect, Listen, ReturnConnection, Shutdown, GetName,
-                 TakeError, GetOption, SetOption, RememberedOptions, UnsentBytes, WaitReady, Status,
-                 Join, Leave, Administer, Ping, Why, AwaitSent, CheckSend>;
+// What programs see as our interfaces. Reply: number = how many there are, payload = number `first`
+// and following, as many as fit (InterfaceRecord). NotReady: the same, but some networks are not up
+// yet.
+struct Interfaces {
+  static constexpr Op kOp = Op::Interfaces;
+  std::uint32_t first = 0;
+  bool operator==(const Interfaces&) const = default;
+};
+// Which networks have resolvers of their own? With an address: those to which it belongs. Reply: as
+// that of Interfaces, with ResolverRecords; NotReady: more may come.
+struct Resolvers {
+  static constexpr Op kOp = Op::Resolvers;
+  Endpoint about;
+  std::uint32_t first = 0;
+  bool operator==(const Resolvers&) const = default;
+};
+// The own address that a connection to `peer` would have. Reply: endpoint; Host; Failed
+// ENETUNREACH.
+struct Source {
+  static constexpr Op kOp = Op::Source;
+  Endpoint peer;
+  bool operator==(const Source&) const = default;
+};
+
+using Body = std::variant<Hello, CreateSocket, Bind, Connect, Listen, ReturnConnection, Shutdown,
+                          GetName, TakeError, GetOption, SetOption, RememberedOptions, UnsentBytes,
+                          WaitReady, Status, Join, Leave, Administer, Ping, Why, AwaitSent,
+                          CheckSend, Interfaces, Resolvers, Source>;
 struct Request {
   SocketName socket;  // zeroes where the request is about no socket
   Body body;

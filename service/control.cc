@@ -1,9 +1,11 @@
 // What programs and the command line ask of the service (rpc::Control): waiting for the network,
 // facts as JSON, joining and leaving. Runs in the service's turns.
 #include <fcntl.h>
+#include <net/if.h>
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "common/internal_fds.h"
@@ -33,6 +35,20 @@ bool is_final_refusal(vl2::NetworkStatus status) {
       return false;
   }
   return false;
+}
+
+// What the kernel says of an Ethernet interface that is up and has a carrier.
+constexpr std::uint32_t kInterfaceFlags =
+    IFF_UP | IFF_BROADCAST | IFF_RUNNING | IFF_MULTICAST | 1U << 16;  // IFF_LOWER_UP
+
+// Default routes make nobody's address a network's.
+bool has_range_of(const vl2::EffectiveSettings& settings, const IpAddress& ip) {
+  const auto contains = [&](const IpPrefix& range) {
+    return !range.is_default_route() && range.contains(ip);
+  };
+  return std::any_of(settings.addresses.begin(), settings.addresses.end(), contains) ||
+         std::any_of(settings.routes.begin(), settings.routes.end(),
+                     [&](const vl2::EffectiveRoute& route) { return contains(route.target); });
 }
 
 }  // namespace
@@ -147,6 +163,53 @@ Result<UniqueFd> Service::ping(std::string_view target, const rpc::Ping& request
 
 std::string Service::why(const Endpoint& peer, const sockets::Policy& policy) {
   return reachability_->why(peer, policy, networks_ready());
+}
+
+std::vector<rpc::InterfaceRecord> Service::interfaces(const sockets::Policy&) const {
+  std::vector<rpc::InterfaceRecord> list;
+  for (auto& view : stack_->interfaces()) {
+    rpc::InterfaceRecord record;
+    record.index = view.config.index;
+    record.flags = kInterfaceFlags;
+    record.mtu = view.config.mtu;
+    record.mac = view.config.mac;
+    record.name = std::move(view.config.name);
+    record.addresses = std::move(view.config.addresses);
+    if (view.link_local) record.addresses.push_back({view.link_local, 64});
+    list.push_back(std::move(record));
+  }
+  std::sort(list.begin(), list.end(),
+            [](const auto& a, const auto& b) { return a.index < b.index; });
+  return list;
+}
+
+std::vector<rpc::ResolverRecord> Service::resolvers(const IpAddress& about) const {
+  std::vector<rpc::ResolverRecord> list;
+  for (const NetworkId network : node_->vl2().networks()) {
+    const auto info = node_->vl2().info(network);
+    if (!info || info->effective.dns_domain.empty()) continue;
+    if (about && !has_range_of(info->effective, about)) continue;
+    rpc::ResolverRecord record;
+    record.domain = info->effective.dns_domain;
+    record.interface = NetworkBridge::interface_name(network);
+    for (const IpAddress& server : info->effective.dns_servers) {
+      const bool is_on_network =
+          stack_->route_on(stack::InterfaceId{network.number()}, server).has_value();
+      record.servers.push_back({server, is_on_network});
+    }
+    list.push_back(std::move(record));
+  }
+  return list;
+}
+
+bool Service::resolvers_ready() const {
+  for (const NetworkId network : node_->vl2().networks()) {
+    const auto settings = settings_.find(network);
+    if (settings == settings_.end() || !settings->second.allow_dns) continue;
+    const auto info = node_->vl2().info(network);
+    if (info && info->addresses.empty() && !is_final_refusal(info->status)) return false;
+  }
+  return true;
 }
 
 std::string Service::administer(std::string_view request) {

@@ -129,6 +129,9 @@ class Service final : public rpc::Control {
   std::string administer(std::string_view request) override;
   Result<UniqueFd> ping(std::string_view target, const rpc::Ping& request) override;
   std::string why(const Endpoint& peer, const sockets::Policy& policy) override;
+  std::vector<rpc::InterfaceRecord> interfaces(const sockets::Policy& policy) const override;
+  std::vector<rpc::ResolverRecord> resolvers(const IpAddress& about) const override;
+  bool resolvers_ready() const override;
 
  private:
   Service(ServiceOptions options, host::StateStore store, host::HomeLock lock,

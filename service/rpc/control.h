@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/result.h"
 #include "common/rpc_messages.h"
+#include "common/rpc_records.h"
 #include "common/unique_fd.h"
 #include "service/sockets/sockets.h"
 
@@ -29,6 +31,12 @@ class Control {
   virtual Result<UniqueFd> ping(std::string_view target, const Ping& request) = 0;
   // JSON: what connect() to it would do for somebody with this policy, and why.
   virtual std::string why(const Endpoint& peer, const sockets::Policy& policy) = 0;
+  // What somebody with this policy sees as interfaces.
+  virtual std::vector<InterfaceRecord> interfaces(const sockets::Policy& policy) const = 0;
+  // The networks that look up names for us; `about` (if it is one): those it belongs to.
+  virtual std::vector<ResolverRecord> resolvers(const IpAddress& about) const = 0;
+  // False while a network that may push resolvers is still coming up.
+  virtual bool resolvers_ready() const = 0;
   // A JSON object from the command line; the answer is one too, with "error" when it failed.
   virtual std::string administer(std::string_view request) = 0;
 };

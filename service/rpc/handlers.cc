@@ -61,6 +61,22 @@ Result<UniqueFd> to_memfd(const std::string& text) {
   return file;
 }
 
+// Those from number `first` on, as many as fit.
+template <typename Record>
+Reply page_of(const std::vector<Record>& records, std::size_t first, bool is_ready) {
+  Reply reply = Reply::of(is_ready ? Kind::Done : Kind::NotReady);
+  reply.number = records.size();
+  Bytes payload;
+  for (std::size_t i = first; i < records.size(); ++i) {
+    Bytes one;
+    records[i].append_to(one);
+    if (payload.size() + one.size() > kMaxPayload) break;
+    append(payload, one);
+  }
+  reply.payload.assign(payload);
+  return reply;
+}
+
 // One overload per request.
 class Handler {
  public:
@@ -220,6 +236,24 @@ class Handler {
     if (!file) return {Reply::failed(file.error()), {}};
     return {Reply::of(Kind::Done), std::move(*file)};
   }
+  Answer operator()(const Interfaces& request) const {
+    return {page_of(control_.interfaces(caller_.policy), request.first, control_.networks_ready()),
+            {}};
+  }
+  Answer operator()(const Resolvers& request) const {
+    return {page_of(control_.resolvers(request.about.ip.unmapped()), request.first,
+                    control_.resolvers_ready()),
+            {}};
+  }
+  Answer operator()(const Source& request) const {
+    const sockets::Decision decision =
+        sockets_.decide(request.peer.ip.unmapped(), caller_.policy, request.peer.scope);
+    if (decision.way == sockets::Decision::Way::Host) return {Reply::of(Kind::Host), {}};
+    if (!decision.hop) return {Reply::failed(std::errc::network_unreachable), {}};
+    Reply reply;
+    reply.endpoint.ip = decision.hop->source;
+    return {reply, {}};
+  }
   Answer operator()(const Administer& request) const {
     auto file = to_memfd(control_.administer(as_text(request.request.view())));
     if (!file) return {Reply::failed(file.error()), {}};
@@ -254,7 +288,8 @@ bool is_about_socket(const Body& body) {
          !std::holds_alternative<WaitReady>(body) && !std::holds_alternative<Status>(body) &&
          !std::holds_alternative<Join>(body) && !std::holds_alternative<Leave>(body) &&
          !std::holds_alternative<Administer>(body) && !std::holds_alternative<Ping>(body) &&
-         !std::holds_alternative<Why>(body);
+         !std::holds_alternative<Why>(body) && !std::holds_alternative<Interfaces>(body) &&
+         !std::holds_alternative<Resolvers>(body) && !std::holds_alternative<Source>(body);
 }
 
 }  // namespace

@@ -39,6 +39,9 @@ std::vector<Request> all_requests() {
       {{}, Why{kV6}},
       {kSocket, AwaitSent{}},
       {kSocket, CheckSend{kScoped, 1473, 1'000'001}},
+      {{}, Interfaces{3}},
+      {{}, Resolvers{kV4, 2}},
+      {{}, Source{kV6}},
   };
 }
 

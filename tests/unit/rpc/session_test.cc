@@ -53,6 +53,15 @@ class FakeControl final : public Control {
            (policy.egress == sockets::Policy::Egress::Virtual ? " virtual" : " split");
   }
 
+  std::vector<InterfaceRecord> interfaces(const sockets::Policy&) const override {
+    return std::vector<InterfaceRecord>(
+        100, InterfaceRecord{7, 1, 2800, 42, "zt0", {*IpPrefix::parse("10.1.0.1/24")}});
+  }
+  std::vector<ResolverRecord> resolvers(const IpAddress& about) const override {
+    return {{about ? about.text() : "corp.example", "zt0", {}}};
+  }
+  bool resolvers_ready() const override { return ready; }
+
   std::string pinged;
   bool ready = true;
   UniqueFd waiting;
@@ -380,6 +389,51 @@ TEST_F(SessionTest, JoinsAndLeavesNetworks) {
   EXPECT_EQ(ask({{}, Join{0}}).reply.error, std::errc::invalid_argument);
   EXPECT_EQ(ask({{}, Leave{7}}).reply.kind, Kind::Done);
   EXPECT_EQ(ask({{}, Leave{7}}).reply.error, std::errc::io_error);
+}
+
+TEST_F(SessionTest, TellsInterfacesPageByPage) {
+  say_hello();
+  std::uint32_t seen = 0;
+  while (seen < 100) {
+    const Got got = ask({{}, Interfaces{seen}});
+    ASSERT_EQ(got.reply.kind, Kind::Done);
+    ASSERT_EQ(got.reply.number, 100U);
+    ByteView payload = got.reply.payload.view();
+    std::uint32_t here = 0;
+    while (const auto record = InterfaceRecord::next(payload)) {
+      EXPECT_EQ(record->name, "zt0");
+      ++here;
+    }
+    EXPECT_TRUE(payload.empty());
+    ASSERT_GT(here, 10U);
+    seen += here;
+  }
+  EXPECT_EQ(seen, 100U);
+  EXPECT_TRUE(ask({{}, Interfaces{100}}).reply.payload.view().empty());
+  EXPECT_TRUE(ask({{}, Interfaces{0xffffffff}}).reply.payload.view().empty());
+}
+
+TEST_F(SessionTest, TellsResolversAndThatMoreMayCome) {
+  say_hello();
+  control_.ready = false;
+  const Got got = ask({{}, Resolvers{{*IpAddress::parse("::ffff:10.1.0.7"), 0}, 0}});
+  EXPECT_EQ(got.reply.kind, Kind::NotReady);
+  ByteView payload = got.reply.payload.view();
+  const auto record = ResolverRecord::next(payload);
+  ASSERT_TRUE(record);
+  EXPECT_EQ(record->domain, "10.1.0.7");
+}
+
+TEST_F(SessionTest, TellsTheSourceByTheCallersPolicy) {
+  say_hello();
+  const Got here = ask({{}, Source{World::other(0)}});
+  EXPECT_EQ(here.reply.kind, Kind::Done);
+  EXPECT_EQ(here.reply.endpoint.ip, World::own(0).ip);
+  const Endpoint elsewhere = *Endpoint::parse("192.0.2.1:0");
+  EXPECT_EQ(ask({{}, Source{elsewhere}}).reply.kind, Kind::Host);
+  client_ = connect();
+  say_hello(Egress::Virtual);
+  EXPECT_EQ(ask({{}, Source{elsewhere}}).reply.error, std::errc::network_unreachable);
 }
 
 // The port of a listener is free in the call after its close, whatever else the loop has to do.
