@@ -56,6 +56,11 @@ IpAddress IpPrefix::netmask() const {
   return ip ? keep_bits(ByteView(ones).first(ip.bytes().size()), ip.is_v4(), bits) : ip;
 }
 
+IpAddress IpPrefix::broadcast() const {
+  if (!ip.is_v4() || bits >= 31) return {};
+  return IpAddress::v4(ip.v4_number() | ~netmask().v4_number());
+}
+
 std::string IpPrefix::text() const { return ip.text() + '/' + std::to_string(bits); }
 
 }  // namespace ztshim

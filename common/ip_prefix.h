@@ -20,6 +20,7 @@ struct IpPrefix {
   bool contains(const IpAddress& other) const;  // false across families
   IpAddress network() const;                    // host bits cleared
   IpAddress netmask() const;
+  IpAddress broadcast() const;  // of IPv4 subnets that have one (not a /31 or /32), else empty
   bool is_default_route() const { return ip && bits == 0; }
   std::string text() const;
   auto operator<=>(const IpPrefix&) const = default;

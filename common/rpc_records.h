@@ -5,12 +5,18 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/bytes.h"
 #include "common/ip_prefix.h"
 
 namespace ztshim::rpc {
+
+// How programs' calls about interfaces tell ours from the host's without a question: the kernel
+// numbers its own from 1 and never gets there, and nobody else names interfaces so.
+inline constexpr std::uint32_t kFirstInterfaceIndex = 1'000'000;
+inline constexpr std::string_view kInterfaceNamePrefix = "zt";
 
 // An interface as programs see it.
 struct InterfaceRecord {

@@ -41,6 +41,13 @@ bool is_final_refusal(vl2::NetworkStatus status) {
 constexpr std::uint32_t kInterfaceFlags =
     IFF_UP | IFF_BROADCAST | IFF_RUNNING | IFF_MULTICAST | 1U << 16;  // IFF_LOWER_UP
 
+// Written with a dot at either end it means the same.
+std::string without_dots(std::string_view domain) {
+  while (!domain.empty() && domain.front() == '.') domain.remove_prefix(1);
+  while (!domain.empty() && domain.back() == '.') domain.remove_suffix(1);
+  return std::string(domain);
+}
+
 // Default routes make nobody's address a network's.
 bool has_range_of(const vl2::EffectiveSettings& settings, const IpAddress& ip) {
   const auto contains = [&](const IpPrefix& range) {
@@ -190,7 +197,8 @@ std::vector<rpc::ResolverRecord> Service::resolvers(const IpAddress& about) cons
     if (!info || info->effective.dns_domain.empty()) continue;
     if (about && !has_range_of(info->effective, about)) continue;
     rpc::ResolverRecord record;
-    record.domain = info->effective.dns_domain;
+    record.domain = without_dots(info->effective.dns_domain);
+    if (record.domain.empty()) continue;
     record.interface = NetworkBridge::interface_name(network);
     for (const IpAddress& server : info->effective.dns_servers) {
       const bool is_on_network =

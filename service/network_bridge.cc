@@ -7,7 +7,8 @@ namespace ztshim {
 std::string NetworkBridge::interface_name(NetworkId network) {
   // 15 characters are all an interface name may have; folding keeps names of one controller's
   // networks apart.
-  return "zt" + to_hex((network.number() ^ network.number() >> 40) & 0xffffffffffULL, 10);
+  return std::string(rpc::kInterfaceNamePrefix) +
+         to_hex((network.number() ^ network.number() >> 40) & 0xffffffffffULL, 10);
 }
 
 std::uint32_t NetworkBridge::index_of(NetworkId network) {

@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "common/rpc_records.h"
 #include "service/node/node.h"
 #include "service/stack/stack.h"
 
@@ -24,8 +25,7 @@ class NetworkBridge {
 
   // What applications see as the interface's name: "zt" and ten digits made of the network ID.
   static std::string interface_name(NetworkId network);
-  // The kernel numbers its own from 1 and never gets there.
-  static constexpr std::uint32_t kFirstIndex = 1'000'000;
+  static constexpr std::uint32_t kFirstIndex = rpc::kFirstInterfaceIndex;
 
  private:
   static stack::InterfaceId interface_of(NetworkId network) {

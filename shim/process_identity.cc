@@ -11,6 +11,7 @@
 #include "common/service_entry.h"
 #include "shim/answer.h"
 #include "shim/client.h"
+#include "shim/netlink.h"
 #include "shim/no_cancel.h"
 
 namespace ztshim {
@@ -42,6 +43,7 @@ std::atomic<int>& owner() noexcept {
 
 void forget_parent() noexcept {
   const NoCancel no_cancel;
+  netlink::forget_questions();
   client::forget_connections();
   forget_service_after_fork();
   close_internal_fds_after_fork();

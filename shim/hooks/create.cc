@@ -9,6 +9,7 @@
 #include "shim/hint.h"
 #include "shim/hook.h"
 #include "shim/inside.h"
+#include "shim/netlink.h"
 #include "shim/no_cancel.h"
 #include "shim/settings.h"
 #include "shim/socket_swap.h"
@@ -83,6 +84,7 @@ int leave_to_kernel(int domain, int type, int protocol) noexcept {
 
 extern "C" ZTSHIM_HOOK int socket(int domain, int type, int protocol) noexcept {
   using namespace ztshim;
+  if (domain == AF_NETLINK) netlink::has_sockets.store(true, std::memory_order_relaxed);
   if (Inside::active() || !is_inet(domain)) return real().socket(domain, type, protocol);
   const Mode wanted = mode();
   if (wanted == Mode::PassThrough) return real().socket(domain, type, protocol);

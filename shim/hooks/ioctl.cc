@@ -1,5 +1,6 @@
-// ioctl(2): how much TCP has still to send, how long the next datagram is. All other requests are
-// about the kernel object and its own business, FIONREAD on a connection included.
+// ioctl(2): how much TCP has still to send, how long the next datagram is, which interfaces
+// there are. All other requests are about the kernel object and its own business, FIONREAD on a
+// connection included.
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
@@ -17,6 +18,7 @@
 #include "shim/client.h"
 #include "shim/datagram_io.h"
 #include "shim/hook.h"
+#include "shim/interface_ioctl.h"
 #include "shim/no_cancel.h"
 #include "shim/user_memory.h"
 #include "shim/virtual_fd.h"
@@ -54,6 +56,9 @@ extern "C" ZTSHIM_HOOK int ioctl(int fd, unsigned long request, ...) noexcept {
   va_start(arguments, request);
   void* const argument = va_arg(arguments, void*);
   va_end(arguments);
+  if (is_about_interfaces(request) && !Inside::active()) {
+    return interface_ioctl(fd, request, argument);
+  }
   const auto name =
       !is_about_queues(request) || Inside::active() ? std::nullopt : virtual_socket(fd);
   if (!name) return real().ioctl(fd, request, argument);

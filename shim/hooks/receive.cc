@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <optional>
 
 #include "common/real.h"
 #include "shim/answer.h"
@@ -18,6 +19,7 @@
 #include "shim/hint.h"
 #include "shim/hook.h"
 #include "shim/inside.h"
+#include "shim/netlink.h"
 #include "shim/stream_error.h"
 #include "shim/user_memory.h"
 #include "shim/virtual_fd.h"
@@ -102,6 +104,24 @@ ssize_t read_into(int fd, const Carrier& carrier, const iovec* parts, int count,
   message.msg_iov = const_cast<iovec*>(parts);
   message.msg_iovlen = static_cast<std::size_t>(count);
   return receive(fd, carrier, &message, flags);
+}
+
+// Of a netlink socket that may owe an answer of ours. Nothing: libc's after all.
+std::optional<ssize_t> netlink_answer(int fd, void* buffer, std::size_t size, int flags,
+                                      sockaddr* address, socklen_t* length) noexcept {
+  iovec part{buffer, size};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_name = address;
+  message.msg_namelen = address == nullptr ? 0 : *length;
+  const auto got = netlink::answer(fd, &message, flags);
+  if (got && address != nullptr) *length = message.msg_namelen;
+  return got;
+}
+
+bool may_owe_netlink() noexcept {
+  return netlink::open_questions.load(std::memory_order_relaxed) > 0;
 }
 
 // ---- recvmmsg(2)
@@ -215,6 +235,10 @@ extern "C" ZTSHIM_HOOK ssize_t preadv64v2(int fd, const iovec* parts, int count,
 
 extern "C" ZTSHIM_HOOK ssize_t recv(int fd, void* buffer, std::size_t size, int flags) {
   using namespace ztshim;
+  if (may_owe_netlink()) {
+    const auto got = netlink_answer(fd, buffer, size, flags, nullptr, nullptr);
+    if (got) return *got;
+  }
   if (is_for_libc(fd, flags)) return explained(fd, real().recv(fd, buffer, size, flags));
   const Carrier carrier = receiver(fd);
   if (!is_ours(carrier, flags)) return explained(fd, real().recv(fd, buffer, size, flags));
@@ -231,6 +255,10 @@ extern "C" ZTSHIM_HOOK ssize_t __recv_chk(int fd, void* buffer, std::size_t size
 extern "C" ZTSHIM_HOOK ssize_t recvfrom(int fd, void* buffer, std::size_t size, int flags,
                                         sockaddr* address, socklen_t* length) {
   using namespace ztshim;
+  if (may_owe_netlink()) {
+    const auto got = netlink_answer(fd, buffer, size, flags, address, length);
+    if (got) return *got;
+  }
   if (is_for_libc(fd, flags))
     return explained(fd, real().recvfrom(fd, buffer, size, flags, address, length));
   const Carrier carrier = receiver(fd);
@@ -251,6 +279,9 @@ extern "C" ZTSHIM_HOOK ssize_t __recvfrom_chk(int fd, void* buffer, std::size_t 
 
 extern "C" ZTSHIM_HOOK ssize_t recvmsg(int fd, msghdr* message, int flags) {
   using namespace ztshim;
+  if (may_owe_netlink()) {
+    if (const auto got = netlink::answer(fd, message, flags)) return *got;
+  }
   if (!is_for_libc(fd, flags)) {
     const Carrier carrier = receiver(fd);
     if (is_ours(carrier, flags)) return receive(fd, carrier, message, flags);

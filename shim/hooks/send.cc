@@ -19,6 +19,7 @@
 #include "shim/hint.h"
 #include "shim/hook.h"
 #include "shim/inside.h"
+#include "shim/netlink.h"
 #include "shim/stream_error.h"
 #include "shim/user_memory.h"
 #include "shim/wait.h"
@@ -135,6 +136,16 @@ ssize_t write_from(int fd, const Carrier& carrier, const iovec* parts, int count
   return send_on(fd, carrier, &message, flags);
 }
 
+// Questions about interfaces.
+void note_netlink(int fd, const void* buffer, std::size_t size) noexcept {
+  if (!netlink::has_sockets.load(std::memory_order_relaxed) || is_bad_pointer(buffer)) return;
+  iovec part{const_cast<void*>(buffer), size};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  netlink::note_request(fd, message);
+}
+
 bool is_special(const msghdr& message, int flags) noexcept {
   return message.msg_name != nullptr || message.msg_controllen > 0 || (flags & kSpecialFlags) != 0;
 }
@@ -198,6 +209,7 @@ extern "C" ZTSHIM_HOOK ssize_t pwritev64v2(int fd, const iovec* parts, int count
 
 extern "C" ZTSHIM_HOOK ssize_t send(int fd, const void* buffer, std::size_t size, int flags) {
   using namespace ztshim;
+  note_netlink(fd, buffer, size);
   if (!hint::perhaps(fd) && (flags & kSpecialFlags) == 0) {
     return explained(fd, real().send(fd, buffer, size, flags | MSG_NOSIGNAL), flags);
   }
@@ -214,6 +226,7 @@ extern "C" ZTSHIM_HOOK ssize_t __send(int fd, const void* buffer, std::size_t si
 extern "C" ZTSHIM_HOOK ssize_t sendto(int fd, const void* buffer, std::size_t size, int flags,
                                       const sockaddr* address, socklen_t length) {
   using namespace ztshim;
+  note_netlink(fd, buffer, size);
   if (!hint::perhaps(fd) && address == nullptr && (flags & kSpecialFlags) == 0) {
     return explained(fd, real().send(fd, buffer, size, flags | MSG_NOSIGNAL), flags);
   }
@@ -225,6 +238,9 @@ extern "C" ZTSHIM_HOOK ssize_t sendto(int fd, const void* buffer, std::size_t si
 
 extern "C" ZTSHIM_HOOK ssize_t sendmsg(int fd, const msghdr* message, int flags) {
   using namespace ztshim;
+  if (netlink::has_sockets.load(std::memory_order_relaxed) && !is_bad_pointer(message)) {
+    netlink::note_request(fd, *message);
+  }
   if (is_bad_pointer(message) || (!hint::perhaps(fd) && !is_special(*message, flags))) {
     return explained(fd, real().sendmsg(fd, message, flags | MSG_NOSIGNAL), flags);
   }

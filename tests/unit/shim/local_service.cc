@@ -102,6 +102,9 @@ class Service final : public rpc::Control {
     return failure(std::errc::network_unreachable);
   }
   std::string why(const Endpoint&, const sockets::Policy&) override { return "{}"; }
+  std::vector<rpc::InterfaceRecord> interfaces(const sockets::Policy&) const override { return {}; }
+  std::vector<rpc::ResolverRecord> resolvers(const IpAddress&) const override { return {}; }
+  bool resolvers_ready() const override { return true; }
 
  private:
   void run() {

@@ -1,0 +1,33 @@
+#include "shim/real_names.h"
+
+#include <dlfcn.h>
+
+#include <atomic>
+
+namespace ztshim {
+namespace {
+
+constinit RealNames resolved{};
+constinit std::atomic<bool> is_resolved{false};
+
+template <typename Function>
+void find(const char* name, Function& slot) noexcept {
+  const auto found = reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
+  __atomic_store_n(&slot, found, __ATOMIC_RELAXED);
+}
+
+}  // namespace
+
+// Several threads may do this at once; all of them write the same pointers.
+const RealNames& real_names() noexcept {
+  if (is_resolved.load(std::memory_order_acquire)) return resolved;
+  find("getifaddrs", resolved.getifaddrs);
+  find("freeifaddrs", resolved.freeifaddrs);
+  find("if_nameindex", resolved.if_nameindex);
+  find("if_nametoindex", resolved.if_nametoindex);
+  find("if_indextoname", resolved.if_indextoname);
+  is_resolved.store(true, std::memory_order_release);
+  return resolved;
+}
+
+}  // namespace ztshim
