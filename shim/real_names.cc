@@ -26,6 +26,14 @@ const RealNames& real_names() noexcept {
   find("if_nameindex", resolved.if_nameindex);
   find("if_nametoindex", resolved.if_nametoindex);
   find("if_indextoname", resolved.if_indextoname);
+  find("getaddrinfo", resolved.getaddrinfo);
+  find("getnameinfo", resolved.getnameinfo);
+  find("gethostbyname", resolved.gethostbyname);
+  find("gethostbyname2", resolved.gethostbyname2);
+  find("gethostbyaddr", resolved.gethostbyaddr);
+  find("gethostbyname_r", resolved.gethostbyname_r);
+  find("gethostbyname2_r", resolved.gethostbyname2_r);
+  find("gethostbyaddr_r", resolved.gethostbyaddr_r);
   is_resolved.store(true, std::memory_order_release);
   return resolved;
 }

@@ -14,6 +14,14 @@ struct RealNames {
   struct if_nameindex* (*if_nameindex)();
   decltype(&::if_nametoindex) if_nametoindex;
   decltype(&::if_indextoname) if_indextoname;
+  decltype(&::getaddrinfo) getaddrinfo;
+  decltype(&::getnameinfo) getnameinfo;
+  decltype(&::gethostbyname) gethostbyname;
+  decltype(&::gethostbyname2) gethostbyname2;
+  decltype(&::gethostbyaddr) gethostbyaddr;
+  decltype(&::gethostbyname_r) gethostbyname_r;
+  decltype(&::gethostbyname2_r) gethostbyname2_r;
+  decltype(&::gethostbyaddr_r) gethostbyaddr_r;
 };
 
 const RealNames& real_names() noexcept;
