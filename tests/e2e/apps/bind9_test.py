@@ -7,7 +7,6 @@ from matrix import ServerTest, needs
 MANY = 400
 
 
-@unittest.skip("it listens on the interfaces it sees, and does not see the virtual ones")
 @needs("named", "dig")
 class Bind9(ServerTest):
     title, package = "bind9", "bind9"
