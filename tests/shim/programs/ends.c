@@ -160,6 +160,20 @@ static void linger_time(void) {
   say("not once it is switched off", close_and_time(other) < 10000);
 }
 
+static void linger_of_another(void) {
+  struct connected full = connected();
+  fill(full.client);
+  const pid_t child = fork();
+  if (child == 0) {
+    const struct linger a_second = {1, 1};
+    _exit(setsockopt(full.client, SOL_SOCKET, SO_LINGER, &a_second, sizeof a_second) != 0);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  say("set by the child", status);
+  say("waits", close_and_time(full.client) >= 900);
+}
+
 static void queues(void) {
   struct connected all = connected();
   int count = -1;
@@ -278,6 +292,7 @@ const struct scenario end_scenarios[] = {
     {"end-peer-closes-with-unread-data", peer_closes_with_unread_data},
     {"end-linger-nothing", linger_nothing},
     {"end-linger-time", linger_time},
+    {"end-linger-of-another", linger_of_another},
     {"end-queues", queues},
     {"end-shutdown-errors", shutdown_errors},
     {"end-reading", reading},

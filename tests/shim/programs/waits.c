@@ -153,6 +153,38 @@ static void restarted(void) {
   }
 }
 
+static void* accept_after_alarm(void* from) {
+  while (alarms == 0) sched_yield();
+  close(accept(*(int*)from, NULL, NULL));
+  return NULL;
+}
+
+/* The queue is full until the alarm has come. */
+static void say_restarted_connect(void) {
+  int from = listener(0);
+  connect_at(stream(0), port_of(from));
+  wait_poll("queue is full", from, POLLIN);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGALRM);
+  pthread_sigmask(SIG_BLOCK, &set, NULL);
+  alarms = 0;
+  pthread_t thread;
+  pthread_create(&thread, NULL, accept_after_alarm, &from);
+  pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+  alarm_after(SA_RESTART, 30000);
+  say("connect", connect_at(stream(0), port_of(from)));
+  pthread_join(thread, NULL);
+}
+
+static void restarted_connect(void) { say_restarted_connect(); }
+
+static void restarted_beside_another(void) {
+  struct sigaction action = {.sa_handler = count_alarm};
+  sigaction(SIGUSR1, &action, NULL);
+  say_restarted_connect();
+}
+
 /* A time limit on the socket; a signal ends the call then even with SA_RESTART. */
 static void limited(void) {
   const struct room p = make_room();
@@ -259,6 +291,8 @@ static void ignored_signal(void) {
 const struct scenario wait_scenarios[] = {
     {"wait-interrupted", interrupted},
     {"wait-restarted", restarted},
+    {"wait-restarted-connect", restarted_connect},
+    {"wait-restarted-beside-another", restarted_beside_another},
     {"wait-limited", limited},
     {"wait-cancelled", cancelled},
     {"wait-cancelled-connect", cancelled_connect},
