@@ -24,6 +24,8 @@ inline constexpr Duration kNeighbourPatience{3'000};
 // After close(2) the peer has this long to acknowledge something or to say FIN before we stop
 // waiting; Linux' tcp_fin_timeout.
 inline constexpr Duration kOrphanPatience{60'000};
+// While somebody waits in close(2): how often is looked whether the FIN was acknowledged.
+inline constexpr Duration kLingererCheck{10};
 // Linux' limit for holding back a corked partial segment.
 inline constexpr Duration kCorkPatience{200};
 // A connect that fails before the application wrote its gate waits for it, so that the failure

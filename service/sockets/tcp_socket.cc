@@ -229,6 +229,7 @@ Result<UniqueFd> TcpSocket::make_lingerer() {
   if (::pipe2(ends, O_CLOEXEC) != 0) return failure(static_cast<std::errc>(errno));
   lingerer_.reset(keep_internal_fd(ends[1]));
   wants_acks_ = true;
+  hub_.soon(*this);
   return UniqueFd(keep_internal_fd(ends[0]));
 }
 
@@ -561,7 +562,8 @@ void TcpSocket::rearm() {
   const Time next = std::min({connect_deadline_, neighbour_deadline_, cork_deadline_,
                               orphan_deadline_, return_deadline_, user_deadline_,
                               state_ == State::Failed ? gate_deadline_ : kNever});
-  hub_.arm(*this, next);
+  // lwIP tells of acknowledged bytes and says nothing when a FIN is all that was.
+  hub_.arm(*this, lingerer_ ? std::min(next, now() + kLingererCheck) : next);
 }
 
 }  // namespace ztshim::sockets

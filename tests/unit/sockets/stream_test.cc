@@ -58,6 +58,22 @@ TEST(AwaitSent, IsOverWhenThePeerHasAcknowledgedTheFin) {
   EXPECT_FALSE(*world.sockets->await_sent(client.id));
 }
 
+// The bytes had been acknowledged before the close; close(2) then waited for its whole time.
+TEST(AwaitSent, IsOverWhenOnlyTheFinWasLeft) {
+  World world;
+  auto [client, server] = world.pair();
+  EXPECT_EQ(client.write("all"), 3);
+  world.settle();
+  client.fd.reset();
+  ASSERT_TRUE(world.loop.serve());  // the close is seen, the FIN not yet sent
+  auto waiting = world.sockets->await_sent(client.id);
+  ASSERT_TRUE(waiting.has_value() && *waiting);
+  world.settle();
+  world.pass(Duration{100});
+  pollfd asked{(*waiting)->get(), POLLIN, 0};
+  EXPECT_EQ(::poll(&asked, 1, 0), 1);
+}
+
 TEST(Stream, CarriesBytesBothWays) {
   World world;
   const auto [client, server] = world.pair();
