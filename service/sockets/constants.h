@@ -34,6 +34,9 @@ inline constexpr Duration kGatePatience{1'000};
 // How long an accepted fd that was lost to the descriptor limit may take to be handed back. The
 // shim says so in its next call; more would only delay the FIN of servers that close at once.
 inline constexpr Duration kReturnPatience{50};
+// How long the kernel may take from telling that a listener is closed to closing what is in its
+// queue: microseconds, unless the closing thread loses its processor in between.
+inline constexpr Duration kQueueClosing{5};
 // Descriptors or descriptors in flight ran out: when to try again.
 inline constexpr Duration kDescriptorRetry{100};
 

@@ -1,7 +1,6 @@
 #include "service/sockets/pair.h"
 
 #include <linux/sockios.h>
-#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -70,11 +69,6 @@ std::size_t unread_bytes(int fd) {
 std::size_t unread_by_peer(int fd) {
   int count = 0;
   return real().ioctl(fd, SIOCOUTQ, &count) == 0 && count > 0 ? static_cast<std::size_t>(count) : 0;
-}
-
-bool is_hung_up(int fd) {
-  pollfd asked{fd, 0, 0};
-  return real().poll(&asked, 1, 0) > 0 && (asked.revents & POLLHUP) != 0;
 }
 
 std::size_t read_some(int fd, MutableBytes to) {

@@ -25,7 +25,6 @@ bool may_keep_newest_byte();
 
 std::size_t unread_bytes(int fd);    // waiting for us
 std::size_t unread_by_peer(int fd);  // memory of what the other end has not read, not bytes
-bool is_hung_up(int fd);             // the other end is closed
 std::size_t read_some(int fd, MutableBytes to);  // 0: nothing there
 bool peek_one(int fd, std::uint8_t& byte);
 // Reads and forgets exactly `count` bytes that are known to be there.

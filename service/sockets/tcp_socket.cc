@@ -302,11 +302,11 @@ void TcpSocket::taken() {
   hub_.soon(*this);
 }
 
-// The kernel closes what is left in a closed listener's queue before close(2) returns; an end that
-// is still open was taken just before.
+// The kernel closes what is left in a closed listener's queue before close(2) returns, but after it
+// has told us of the close. An end that is still open a moment later was taken before.
 void TcpSocket::listener_closed() {
   has_listener_ = false;
-  if (!is_taken_ && fd_ && !is_hung_up(fd_.get())) taken();
+  if (!is_taken_ && fd_) queue_deadline_ = now() + kQueueClosing;
   hub_.soon(*this);
 }
 
@@ -402,6 +402,10 @@ void TcpSocket::close_failed() {
 void TcpSocket::advance_open() {
   if (!fd_) return;  // waits in the listener's queue
   if (waits_for_return()) return;
+  if (now() >= queue_deadline_) {
+    queue_deadline_ = kNever;
+    if (!application_gone_) taken();
+  }
   if (must_reset()) {
     pcb_.abort();
     return finish();
@@ -560,7 +564,7 @@ void TcpSocket::finish() {
 
 void TcpSocket::rearm() {
   const Time next = std::min({connect_deadline_, neighbour_deadline_, cork_deadline_,
-                              orphan_deadline_, return_deadline_, user_deadline_,
+                              orphan_deadline_, return_deadline_, user_deadline_, queue_deadline_,
                               state_ == State::Failed ? gate_deadline_ : kNever});
   // lwIP tells of acknowledged bytes and says nothing when a FIN is all that was.
   hub_.arm(*this, lingerer_ ? std::min(next, now() + kLingererCheck) : next);

@@ -149,7 +149,7 @@ class TcpSocket final : public Socket, private stack::PcbEvents {
   bool wants_acks_ = false;  // acknowledgements are news: room was short, or only they are awaited
   Time connect_deadline_ = kNever, neighbour_deadline_ = kNever, gate_deadline_ = kNever;
   Time cork_deadline_ = kNever, orphan_deadline_ = kNever, return_deadline_ = kNever;
-  Time user_deadline_ = kNever;
+  Time user_deadline_ = kNever, queue_deadline_ = kNever;
 };
 
 }  // namespace ztshim::sockets
