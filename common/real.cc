@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdarg>
 #include <cstdlib>
 #include <type_traits>
@@ -105,6 +106,21 @@ int no_daemon(int, int) {
   return -1;
 }
 
+// What has no system call behind it is used by programs alone, long after the resolver.
+int raw_execvpe(const char* path, char* const* argv, char* const* envp) {
+  return static_cast<int>(raw_syscall(SYS_execve, word(path), word(argv), word(envp)));
+}
+
+int raw_fexecve(int fd, char* const* argv, char* const* envp) {
+  return static_cast<int>(
+      raw_syscall(SYS_execveat, fd, word(""), word(argv), word(envp), AT_EMPTY_PATH));
+}
+
+int raw_posix_spawn(pid_t*, const char*, const posix_spawn_file_actions_t*,
+                    const posix_spawnattr_t*, char* const*, char* const*) {
+  return ENOSYS;
+}
+
 constexpr Real kRaw{
     .socket = raw_call<SYS_socket, int, int, int, int>,
     .socketpair = raw_call<SYS_socketpair, int, int, int, int, int*>,
@@ -143,6 +159,12 @@ constexpr Real kRaw{
     .dup3 = raw_call<SYS_dup3, int, int, int, int>,
     .close_range = raw_call<SYS_close_range, int, unsigned, unsigned, int>,
     .closefrom = raw_closefrom,
+    .execve = raw_call<SYS_execve, int, const char*, char* const*, char* const*>,
+    .execvpe = raw_execvpe,
+    .fexecve = raw_fexecve,
+    .execveat = raw_call<SYS_execveat, int, int, const char*, char* const*, char* const*, int>,
+    .posix_spawn = raw_posix_spawn,
+    .posix_spawnp = raw_posix_spawn,
     .setrlimit = raw_setrlimit,
     .prlimit = raw_call<SYS_prlimit64, int, pid_t, int, const rlimit*, rlimit*>,
     .pidfd_getfd = raw_call<kPidfdGetfd, int, int, int, unsigned>,
@@ -204,6 +226,12 @@ void resolve() noexcept {
   ZTSHIM_RESOLVE(dup3);
   ZTSHIM_RESOLVE(close_range);
   ZTSHIM_RESOLVE(closefrom);
+  ZTSHIM_RESOLVE(execve);
+  ZTSHIM_RESOLVE(execvpe);
+  ZTSHIM_RESOLVE(fexecve);
+  ZTSHIM_RESOLVE(execveat);
+  ZTSHIM_RESOLVE(posix_spawn);
+  ZTSHIM_RESOLVE(posix_spawnp);
   ZTSHIM_RESOLVE(setrlimit);
   ZTSHIM_RESOLVE(prlimit);
   ZTSHIM_RESOLVE(pidfd_getfd);

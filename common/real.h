@@ -3,6 +3,7 @@
 #pragma once
 
 #include <poll.h>
+#include <spawn.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -49,6 +50,14 @@ struct Real {
   int (*dup3)(int, int, int);
   int (*close_range)(unsigned, unsigned, int);
   void (*closefrom)(int);
+  int (*execve)(const char*, char* const*, char* const*);
+  int (*execvpe)(const char*, char* const*, char* const*);
+  int (*fexecve)(int, char* const*, char* const*);
+  int (*execveat)(int, const char*, char* const*, char* const*, int);
+  int (*posix_spawn)(pid_t*, const char*, const posix_spawn_file_actions_t*,
+                     const posix_spawnattr_t*, char* const*, char* const*);
+  int (*posix_spawnp)(pid_t*, const char*, const posix_spawn_file_actions_t*,
+                      const posix_spawnattr_t*, char* const*, char* const*);
   int (*setrlimit)(int, const rlimit*);
   int (*prlimit)(pid_t, int, const rlimit*, rlimit*);
   int (*pidfd_getfd)(int, int, unsigned);

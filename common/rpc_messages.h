@@ -72,6 +72,7 @@ enum class Op : std::uint16_t {
   Interfaces,
   Resolvers,
   Source,
+  GetCapability,
 };
 
 enum class Side : std::uint8_t { Local, Peer };
@@ -238,11 +239,15 @@ struct Source {
   Endpoint peer;
   bool operator==(const Source&) const = default;
 };
+struct GetCapability {  // reply: the process's end of one (rpc_capability.h)
+  static constexpr Op kOp = Op::GetCapability;
+  bool operator==(const GetCapability&) const = default;
+};
 
 using Body = std::variant<Hello, CreateSocket, Bind, Connect, Listen, ReturnConnection, Shutdown,
                           GetName, TakeError, GetOption, SetOption, RememberedOptions, UnsentBytes,
                           WaitReady, Status, Join, Leave, Administer, Ping, Why, AwaitSent,
-                          CheckSend, Interfaces, Resolvers, Source>;
+                          CheckSend, Interfaces, Resolvers, Source, GetCapability>;
 struct Request {
   SocketName socket;  // zeroes where the request is about no socket
   Body body;

@@ -106,7 +106,8 @@ Result<void, std::string> Service::open() {
   const ServiceId id{random_.number()};
   sockets_ = std::make_unique<sockets::Sockets>(*stack_, *loop_, id);
   reachability_ = std::make_unique<Reachability>(*node_, *stack_, *sockets_);
-  auto server = host::RpcServer::open(store_.files(), *loop_, rpc::Services{*sockets_, *this, id});
+  auto server = host::RpcServer::open(store_.files(), *loop_, rpc::Services{*sockets_, *this, id},
+                                      options_.allowed_uids);
   if (!server) return failure(server.error());
   rpc_ = std::move(*server);
 

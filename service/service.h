@@ -52,6 +52,7 @@ struct ServiceOptions {
   std::vector<Endpoint> bind;
   std::uint16_t port = 0;                // physical UDP port; 0: any
   std::vector<NetworkSetting> networks;  // joined for good
+  std::vector<uid_t> allowed_uids;       // whose programs may use this node, besides our own user's
   bool run_controller = false;           // also when the home has no controller's records yet
 };
 

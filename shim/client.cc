@@ -1,8 +1,9 @@
 // How it works. A process keeps a few connections to the service in slots of an array. A caller
 // takes one out by an atomic exchange, has it for itself for one request and one reply, and puts it
 // back: no lock, so a signal handler that interrupts an exchange takes another one or opens its
-// own. When the home's socket has nobody behind it the caller tries to host the service in this
-// process; if another process wins that race it waits, bounded, for the other's socket.
+// own. A new one comes through the capability, else from the home's socket. When the home's socket
+// has nobody behind it the caller tries to host the service in this process; if another process
+// wins that race it waits, bounded, for the other's socket.
 #include "shim/client.h"
 
 #include <signal.h>
@@ -20,7 +21,9 @@
 #include "common/rpc_channel.h"
 #include "common/service_entry.h"
 #include "shim/answer.h"
+#include "shim/capability.h"
 #include "shim/inside.h"
+#include "shim/known_fd.h"
 #include "shim/no_cancel.h"
 #include "shim/process_identity.h"
 #include "shim/settings.h"
@@ -37,37 +40,24 @@ constexpr timeval kReplyPatience{20, 0};
 constexpr int kHostPatienceMs = 30'000;
 constexpr int kHostPollMs = 5;
 
-// A connection in a slot: 20 bits of descriptor + 1, 44 bits of the socket's cookie. The cookie
-// shows whether the number still means our socket (close_range and raw system calls close without
-// asking).
-constexpr int kFdBits = 20;
-constexpr std::uint64_t kFdMask = (std::uint64_t{1} << kFdBits) - 1;
 constinit std::array<std::atomic<std::uint64_t>, kSlots> slots{};
 constinit std::atomic<bool> is_starting{false};
 constinit std::atomic<bool> has_complained{false};
 constinit std::atomic<bool> has_joined{false};
 
-std::uint64_t to_slot(int fd) noexcept {
-  std::uint64_t cookie = 0;
-  socklen_t size = sizeof cookie;
-  if (real().getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) != 0) return 0;
-  return cookie << kFdBits | (static_cast<std::uint64_t>(fd) + 1);
-}
-
 UniqueFd take_from_slots() noexcept {
   for (auto& slot : slots) {
     const std::uint64_t held = slot.exchange(0, std::memory_order_acq_rel);
     if (held == 0) continue;
-    const int fd = static_cast<int>(held & kFdMask) - 1;
-    if (to_slot(fd) == held) return UniqueFd(fd);
+    const int fd = number_of(held);
+    if (known_fd(fd) == held) return UniqueFd(fd);
     forget_internal_fd(fd);  // somebody else's by now
   }
   return {};
 }
 
 void put_into_slots(UniqueFd connection) noexcept {
-  const std::uint64_t wanted =
-      connection.get() < static_cast<int>(kFdMask) ? to_slot(connection.get()) : 0;
+  const std::uint64_t wanted = known_fd(connection.get());
   if (wanted == 0) return;
   for (auto& slot : slots) {
     std::uint64_t empty = 0;
@@ -140,16 +130,48 @@ bool host_or_wait() noexcept {
   return may_go_on;
 }
 
+// High, and with an end to its patience.
+UniqueFd furnish(UniqueFd connection) noexcept {
+  UniqueFd kept(keep_internal_fd(connection.release(), FdUse::Program));
+  real().setsockopt(kept.get(), SOL_SOCKET, SO_RCVTIMEO, &kReplyPatience, sizeof kReplyPatience);
+  real().setsockopt(kept.get(), SOL_SOCKET, SO_SNDTIMEO, &kReplyPatience, sizeof kReplyPatience);
+  return kept;
+}
+
+// Through the capability: needs no path, no right and no service in the making.
+UniqueFd mint_connection() noexcept {
+  const int fd = capability::current();
+  if (fd < 0) return {};
+  auto minted = rpc::mint(fd);
+  if (minted) {
+    UniqueFd connection = furnish(std::move(*minted));
+    if (greet(connection)) return connection;
+  } else if (minted.error() == std::errc::too_many_files_open) {
+    return {};
+  }
+  // Its service has ended. (In a vfork child it is the parent's to find out.)
+  if (process_kind() == ProcessKind::Own) capability::drop();
+  return {};
+}
+
+// So that children find the service wherever they go. A service that gives none is as good as
+// before.
+void ask_for_capability(const UniqueFd& connection) noexcept {
+  if (capability::current() >= 0 || process_kind() != ProcessKind::Own) return;
+  auto answer = exchange(connection, {{}, rpc::GetCapability{}});
+  if (!answer || !rpc::CapabilityName::of(answer->descriptor.get())) return;
+  capability::keep(UniqueFd(keep_internal_fd(answer->descriptor.release(), FdUse::Program)));
+}
+
 Result<UniqueFd> open_connection() noexcept {
+  if (UniqueFd minted = mint_connection()) return minted;
   const char* const home = config().home.c_str();
   for (int waited = 0; waited < kHostPatienceMs; waited += kHostPollMs) {
     auto connection = rpc::connect_to_service(home);
     if (connection) {
-      const int fd = keep_internal_fd(connection->release(), FdUse::Program);
-      UniqueFd kept(fd);
-      real().setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kReplyPatience, sizeof kReplyPatience);
-      real().setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &kReplyPatience, sizeof kReplyPatience);
+      UniqueFd kept = furnish(std::move(*connection));
       if (!greet(kept)) return failure(std::errc::network_down);
+      ask_for_capability(kept);
       return kept;
     }
     const bool is_nobody_there = connection.error() == std::errc::no_such_file_or_directory ||
@@ -197,13 +219,13 @@ Result<Answer> ask(const rpc::Request& request) noexcept {
 bool vacate(int fd) noexcept {
   for (auto& slot : slots) {
     std::uint64_t held = slot.load(std::memory_order_acquire);
-    if (held == 0 || static_cast<int>(held & kFdMask) - 1 != fd) continue;
+    if (number_of(held) != fd) continue;
     if (!slot.compare_exchange_strong(held, 0, std::memory_order_acq_rel)) return false;
-    if (to_slot(fd) != held) return true;  // it had been closed behind our back
+    if (known_fd(fd) != held) return true;  // it had been closed behind our back
     put_into_slots(UniqueFd(move_internal_fd(fd)));
     return true;
   }
-  return false;
+  return capability::vacate(fd);
 }
 
 void warm_up() noexcept {

@@ -10,6 +10,7 @@
 #include "common/internal_fds.h"
 #include "common/service_entry.h"
 #include "shim/answer.h"
+#include "shim/capability.h"
 #include "shim/client.h"
 #include "shim/netlink.h"
 #include "shim/no_cancel.h"
@@ -46,7 +47,7 @@ void forget_parent() noexcept {
   netlink::forget_questions();
   client::forget_connections();
   forget_service_after_fork();
-  close_internal_fds_after_fork();
+  close_internal_fds_after_fork(capability::current());
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/real.h"
 #include "shim/answer.h"
+#include "shim/capability.h"
 #include "shim/no_cancel.h"
 
 namespace ztshim {
@@ -51,6 +52,7 @@ constinit Once reading;
 constinit Once deciding;
 // Leaked on purpose: other threads may still call hooks while the process exits.
 constinit const Parsed* parsed = nullptr;
+constinit std::atomic<bool> strict{false};
 constinit Mode decided = Mode::PassThrough;
 
 void say(std::string_view line) noexcept {
@@ -60,9 +62,20 @@ void say(std::string_view line) noexcept {
   [[maybe_unused]] const ssize_t written = real().write(2, text.data(), text.size());
 }
 
-Mode refuse_or_pass() {
+Egress egress_or_split() {
   const auto lookup = [](const char* name) -> const char* { return std::getenv(name); };
-  return Config::egress_or_split(lookup) == Egress::Virtual ? Mode::Refuse : Mode::PassThrough;
+  return Config::egress_or_split(lookup);
+}
+
+Mode refuse_or_pass() {
+  return egress_or_split() == Egress::Virtual ? Mode::Refuse : Mode::PassThrough;
+}
+
+// Without a network the library changes nothing, whatever the egress.
+bool asks_for_nothing_to_leak() {
+  if (!*parsed) return egress_or_split() == Egress::Virtual;
+  const Config& settings = **parsed;
+  return !settings.disabled && settings.egress == Egress::Virtual && settings.is_wanted();
 }
 
 Mode decide() {
@@ -78,7 +91,8 @@ Mode decide() {
         ": cannot be opened; allowed: a writable path");
     return refuse_or_pass();
   }
-  if (!settings.is_wanted()) {
+  // Whoever gave us a capability has a network, wherever its home is by now.
+  if (capability::current() < 0 && !settings.is_wanted()) {
     log(LogArea::Shim, LogLevel::Info,
         "no network configured: ZTSHIM_NETWORK is not set and {}/networks.d has none; "
         "nothing is changed for this program",
@@ -96,6 +110,7 @@ void read_settings() noexcept {
   reading.ensure([] {
     try {
       parsed = new Parsed(Config::from_environment());
+      strict = asks_for_nothing_to_leak();
     } catch (...) {  // out of memory: as good as a setting we cannot read
       parsed = new (std::nothrow) Parsed(failure(std::string()));
     }
@@ -103,6 +118,7 @@ void read_settings() noexcept {
 }
 
 bool may_be_active() noexcept { return parsed == nullptr || !*parsed || !(*parsed)->disabled; }
+bool is_strict() noexcept { return strict.load(std::memory_order_relaxed); }
 
 Mode mode() noexcept {
   const KeepErrno keep;

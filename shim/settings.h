@@ -23,6 +23,10 @@ bool may_be_active() noexcept;
 // making it gets PassThrough (its own calls must not come back here).
 Mode mode() noexcept;
 
+// Is nothing to leak (ZTSHIM_EGRESS=virtual, and the library is not switched off)? Known from the
+// start; no allocation.
+bool is_strict() noexcept;
+
 // Only under Mode::Virtual.
 const Config& config() noexcept;
 

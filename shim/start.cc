@@ -5,6 +5,8 @@
 
 #include "common/real.h"
 #include "common/service_entry.h"
+#include "shim/capability.h"
+#include "shim/exec_environment.h"
 #include "shim/hint.h"
 #include "shim/leaving.h"
 #include "shim/process_identity.h"
@@ -16,6 +18,8 @@ namespace {
 __attribute__((constructor)) void on_load() {
   real();
   read_settings();
+  remember_environment();
+  capability::inherit();
   if (may_be_active()) hint::note_inherited();
   ::pthread_atfork(
       nullptr, [] { note_fork_of_host(); }, [] { become_forked_child(); });

@@ -128,6 +128,12 @@ Result<void, std::string> Client::leave(std::uint64_t network) {
   return {};
 }
 
+Result<UniqueFd, std::string> Client::capability() {
+  auto answer = ask(rpc::GetCapability{});
+  if (!answer) return failure(answer.error());
+  return std::move(answer->descriptor);
+}
+
 Result<UniqueFd, std::string> Client::ping(const rpc::Ping& request) {
   auto answer = ask(request);
   if (!answer) return failure(answer.error());

@@ -20,6 +20,8 @@ class Client {
   Result<Json, std::string> status(rpc::Section section);
   Result<void, std::string> join(std::uint64_t network);
   Result<void, std::string> leave(std::uint64_t network);
+  // Close-on-exec, for a program to inherit (common/rpc_capability.h).
+  Result<UniqueFd, std::string> capability();
   // The descriptor on which the answers come.
   Result<UniqueFd, std::string> ping(const rpc::Ping& request);
   Result<Json, std::string> why(const Endpoint& peer);

@@ -20,7 +20,10 @@
 #include <filesystem>
 
 #include "common/config.h"
+#include "common/internal_fds.h"
+#include "common/rpc_capability.h"
 #include "common/service_entry.h"
+#include "service/cli/client.h"
 #include "service/cli/command.h"
 #include "service/cli/local_api.h"
 #include "service/hosted.h"
@@ -89,8 +92,17 @@ Result<void, std::string> set_environment(const Options& options) {
 
 // ---- the child
 
-[[noreturn]] void become(const std::vector<std::string>& words, const sigset_t& mask, int report) {
+// The program finds the service wherever it goes: into another root, user or namespace.
+void pass_on(const UniqueFd& capability) {
+  if (!capability) return;
+  fcntl(capability.get(), F_SETFD, 0);
+  setenv(rpc::kCapabilityVariable, std::to_string(capability.get()).c_str(), 1);
+}
+
+[[noreturn]] void become(const std::vector<std::string>& words, const sigset_t& mask, int report,
+                         const UniqueFd& capability) {
   forget_service_after_fork();
+  pass_on(capability);
   signal(SIGPIPE, SIG_DFL);
   sigprocmask(SIG_SETMASK, &mask, nullptr);
   std::vector<char*> arguments;
@@ -102,12 +114,22 @@ Result<void, std::string> set_environment(const Options& options) {
   _exit(kNotFound);
 }
 
-// The descriptors of this process are close-on-exec: what the program inherits is what we got.
-Result<pid_t, int> start_program(const std::vector<std::string>& words, const sigset_t& mask) {
+// Out of the way of numbers that programs choose. Nothing where nobody hosts the home yet.
+UniqueFd capability_of(const std::string& home) {
+  auto client = Client::connect(home);
+  if (!client || !*client) return {};
+  auto given = (*client)->capability();
+  return given ? UniqueFd(keep_internal_fd(given->release())) : UniqueFd();
+}
+
+// The other descriptors of this process are close-on-exec: what the program inherits is what we
+// got.
+Result<pid_t, int> start_program(const std::vector<std::string>& words, const sigset_t& mask,
+                                 const UniqueFd& capability) {
   int report[2];
   if (pipe2(report, O_CLOEXEC) != 0) return failure(errno);
   const pid_t child = fork();
-  if (child == 0) become(words, mask, report[1]);
+  if (child == 0) become(words, mask, report[1], capability);
   const int fork_error = errno;
   close(report[1]);
   int error = 0;
@@ -197,7 +219,7 @@ int run_program(const Config& config, const std::vector<std::string>& words) {
     const ServiceStart started = start_service(config);
     if (started.kind == ServiceStart::Kind::Failed) return fail(started.reason);
   }
-  const auto program = start_program(words, before);
+  const auto program = start_program(words, before, capability_of(config.home));
   if (!program) {
     const int error = program.error();
     stop_service();

@@ -13,6 +13,7 @@ struct Options : HomeOptions {
   BindOptions bind;
   std::string planet;
   std::optional<std::uint16_t> port;
+  std::vector<uid_t> allowed_uids;
 };
 
 int serve(Options options) {
@@ -28,6 +29,7 @@ int serve(Options options) {
   wanted.bind = *bind;
   wanted.port = options.port.value_or(config->port);
   wanted.networks = config->networks;
+  wanted.allowed_uids = options.allowed_uids;
   auto service = Service::start(std::move(wanted));
   if (!service) return fail(service.error().reason);
   auto api = options.bind.start_api(**service);
@@ -45,6 +47,11 @@ void add_service(CLI::App& app, Action& chosen) {
   command->add_option("--planet", options->planet, "Planet file (ZTSHIM_PLANET)")
       ->type_name("FILE");
   command->add_option("--port", options->port, "Physical UDP port, 0 for any (ZTSHIM_PORT)");
+  command
+      ->add_option("--allow-uid", options->allowed_uids,
+                   "User whose programs may use this node as well, by number (may be repeated)")
+      ->type_name("UID")
+      ->allow_extra_args(false);
   command->callback([options, &chosen] { chosen = [options] { return serve(*options); }; });
 }
 

@@ -17,6 +17,7 @@ namespace {
 
 constexpr const char* kSocketName = "service.sock";
 constexpr mode_t kSocketMode = 0600;
+constexpr mode_t kSharedSocketMode = 0666;
 constexpr int kBacklog = 128;
 // One per process that uses the home. The bound keeps a runaway fork loop from taking all our
 // descriptors; those beyond it are refused and see a network that is gone.
@@ -26,19 +27,18 @@ std::string reason(const HomeFiles& files) {
   return fmt::format("cannot listen on {}: {}", files.path_of(kSocketName), std::strerror(errno));
 }
 
-// The same user, or root.
-bool is_allowed(int connection) {
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  if (real().getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
-  return peer.uid == 0 || peer.uid == geteuid();
+// Others may pass through the home's folder, not look around in it. False: not ours to change.
+bool open_to_others(int folder) {
+  struct stat now {};
+  return fstat(folder, &now) == 0 && fchmod(folder, (now.st_mode & 07777) | S_IXGRP | S_IXOTH) == 0;
 }
 
 }  // namespace
 
 Result<std::unique_ptr<RpcServer>, std::string> RpcServer::open(const HomeFiles& files,
                                                                 EventLoop& loop,
-                                                                const rpc::Services& services) {
+                                                                const rpc::Services& services,
+                                                                std::vector<uid_t> allowed) {
   const auto address = rpc::ServiceAddress::in_home(files.directory().c_str());
   if (!address) {
     errno = static_cast<int>(address.error());
@@ -48,19 +48,34 @@ Result<std::unique_ptr<RpcServer>, std::string> RpcServer::open(const HomeFiles&
       keep_internal_fd(real().socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)));
   if (!fd) return failure(reason(files));
   files.remove(kSocketName);
+  const mode_t mode = allowed.empty() ? kSocketMode : kSharedSocketMode;
+  if (!allowed.empty() && !open_to_others(files.descriptor())) return failure(reason(files));
   // The mode of an unbound socket becomes that of its name, so it is never open to others; the
   // second chmod is for programs with an odd umask.
-  if (fchmod(fd.get(), kSocketMode) != 0 ||
+  if (fchmod(fd.get(), mode) != 0 ||
       real().bind(fd.get(), reinterpret_cast<const sockaddr*>(&address->address),
                   address->length) != 0 ||
-      fchmodat(files.descriptor(), kSocketName, kSocketMode, 0) != 0 ||
+      fchmodat(files.descriptor(), kSocketName, mode, 0) != 0 ||
       real().listen(fd.get(), kBacklog) != 0) {
     return failure(reason(files));
   }
-  std::unique_ptr<RpcServer> server(new RpcServer(files, loop, services, std::move(fd)));
+  std::unique_ptr<RpcServer> server(
+      new RpcServer(files, loop, services, std::move(fd), std::move(allowed)));
   server->watch_ = loop.watch(server->listener_.get(), EPOLLIN, *server);
   if (server->watch_ == 0) return failure(reason(files));
   return server;
+}
+
+RpcServer::RpcServer(const HomeFiles& files, EventLoop& loop, const rpc::Services& services,
+                     UniqueFd fd, std::vector<uid_t> allowed)
+    : files_(files),
+      loop_(loop),
+      services_(services),
+      capabilities_(loop, services.id,
+                    [this](UniqueFd connection) { begin_session(std::move(connection)); }),
+      listener_(std::move(fd)),
+      allowed_(std::move(allowed)) {
+  services_.capabilities = &capabilities_;
 }
 
 RpcServer::~RpcServer() {
@@ -78,6 +93,15 @@ void RpcServer::on_ready(std::uint32_t) {
   }
 }
 
+// The same user, root, or whom the user lets in.
+bool RpcServer::is_allowed(int connection) const {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (real().getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
+  return peer.uid == 0 || peer.uid == geteuid() ||
+         std::find(allowed_.begin(), allowed_.end(), peer.uid) != allowed_.end();
+}
+
 bool RpcServer::accept_one() {
   UniqueFd connection(keep_internal_fd(
       real().accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)));
@@ -88,17 +112,24 @@ bool RpcServer::accept_one() {
     }
     return false;
   }
-  if (!is_allowed(connection.get()) || sessions_.size() >= kMaxSessions) {
-    log(LogArea::Rpc, LogLevel::Warn, "refused a program: {}",
-        sessions_.size() >= kMaxSessions ? "too many" : "of another user");
+  if (!is_allowed(connection.get())) {
+    log(LogArea::Rpc, LogLevel::Warn, "refused a program of another user");
     return true;
+  }
+  begin_session(std::move(connection));
+  return true;
+}
+
+void RpcServer::begin_session(UniqueFd connection) {
+  if (sessions_.size() >= kMaxSessions) {
+    log(LogArea::Rpc, LogLevel::Warn, "refused a program: too many");
+    return;
   }
   auto session =
       std::make_unique<rpc::Session>(std::move(connection), services_, loop_,
                                      [this](rpc::Session& ended) { sessions_.erase(&ended); });
   const rpc::Session* const key = session.get();
   sessions_.emplace(key, std::move(session));
-  return true;
 }
 
 }  // namespace ztshim::host

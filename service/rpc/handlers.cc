@@ -81,7 +81,11 @@ Reply page_of(const std::vector<Record>& records, std::size_t first, bool is_rea
 class Handler {
  public:
   Handler(SocketId id, const Caller& caller, const Services& services)
-      : id_(id), caller_(caller), sockets_(services.sockets), control_(services.control) {}
+      : id_(id),
+        caller_(caller),
+        sockets_(services.sockets),
+        control_(services.control),
+        capabilities_(services.capabilities) {}
 
   // The session answers it; a second one is out of turn.
   Answer operator()(const Hello&) const { return {Reply::failed(std::errc::protocol_error), {}}; }
@@ -206,6 +210,13 @@ class Handler {
     return {Reply::of(Kind::Done), std::move(*file)};
   }
 
+  Answer operator()(const GetCapability&) const {
+    if (capabilities_ == nullptr) return {Reply::failed(std::errc::operation_not_supported), {}};
+    auto given = capabilities_->give(caller_);
+    if (!given) return {Reply::failed(given.error()), {}};
+    return {Reply::of(Kind::Done), std::move(*given)};
+  }
+
   Answer operator()(const CheckSend& request) const {
     if (request.destination) {
       if (const auto wrong = check_family(request.destination)) return {*wrong, {}};
@@ -280,6 +291,7 @@ class Handler {
   const Caller& caller_;
   sockets::Sockets& sockets_;
   Control& control_;
+  Capabilities* capabilities_;
 };
 
 // Requests about one socket of ours; the others carry zeroes.
@@ -289,7 +301,8 @@ bool is_about_socket(const Body& body) {
          !std::holds_alternative<Join>(body) && !std::holds_alternative<Leave>(body) &&
          !std::holds_alternative<Administer>(body) && !std::holds_alternative<Ping>(body) &&
          !std::holds_alternative<Why>(body) && !std::holds_alternative<Interfaces>(body) &&
-         !std::holds_alternative<Resolvers>(body) && !std::holds_alternative<Source>(body);
+         !std::holds_alternative<Resolvers>(body) && !std::holds_alternative<Source>(body) &&
+         !std::holds_alternative<GetCapability>(body);
 }
 
 }  // namespace

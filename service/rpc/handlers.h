@@ -9,11 +9,22 @@
 
 namespace ztshim::rpc {
 
+struct Caller;
+
+// Who hands out capabilities: the server that makes the sessions.
+class Capabilities {
+ public:
+  virtual ~Capabilities() = default;
+  // The end for the process that asks. EMFILE, ENFILE: there are too many.
+  virtual Result<UniqueFd> give(const Caller& to) = 0;
+};
+
 // Everything a request can reach; outlives the sessions.
 struct Services {
   sockets::Sockets& sockets;
   Control& control;
   ServiceId id{};
+  Capabilities* capabilities = nullptr;
 };
 
 // Who asks, and what it wants for its own sockets (its environment, from Hello).

@@ -42,6 +42,7 @@ std::vector<Request> all_requests() {
       {{}, Interfaces{3}},
       {{}, Resolvers{kV4, 2}},
       {{}, Source{kV6}},
+      {{}, GetCapability{}},
   };
 }
 

@@ -61,16 +61,6 @@ TEST(ForkedChild, HoldsTheParentsSocketsAsWithTcp) {
   EXPECT_EQ(read_all(server, 1), "");  // the child's copy is gone, too
 }
 
-TEST(ForkedChild, KeepsNothingOfTheServiceOpen) {
-  const UniqueFd fd = stream_socket();
-  EXPECT_TRUE(in_fork([] {
-    for (int number = 0; number < 65'536; ++number) {
-      if (is_internal_fd(number)) return false;
-    }
-    return true;
-  }));
-}
-
 // Made by a raw system call, so that no fork handler runs.
 TEST(RawFork, IsNoticedAtTheNextUse) {
   const UniqueFd listener = listener_on(kOwnAddress);
