@@ -1,11 +1,14 @@
 #include "service/status.h"
 
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <netinet/in.h>
 
 #include <algorithm>
 #include <charconv>
 
+#include "common/real.h"
+#include "common/unique_fd.h"
 #include "service/network_bridge.h"
 #include "service/vl1/constants.h"
 
@@ -60,6 +63,17 @@ void add_settings(Json& to, const vl2::LocalSettings& settings) {
 // Milliseconds since 1970 of a monotonic time; 0 for "never".
 std::int64_t wall_of(Time time, Now now) {
   return time == kLongAgo ? 0 : now.wall_ms - (now.time - time).count();
+}
+
+// What the process is called; nothing when it has gone, or lives where its number means another
+// one.
+std::string program_of(int pid) {
+  char name[32] = "";
+  const UniqueFd file(::open(fmt::format("/proc/{}/comm", pid).c_str(), O_RDONLY | O_CLOEXEC));
+  const ssize_t size = file ? real().read(file.get(), name, sizeof name) : 0;
+  std::string_view text(name, size > 0 ? static_cast<std::size_t>(size) : 0);
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  return std::string(text);
 }
 
 }  // namespace
@@ -191,8 +205,10 @@ Json socket(const sockets::SocketInfo& info) {
           {"state", info.state},
           {"local", info.local ? info.local.text() : ""},
           {"peer", info.peer ? info.peer.text() : ""},
+          {"unread", info.unread},
           {"unsentBytes", info.unsent_bytes},
-          {"pid", info.owner_pid}};
+          {"pid", info.owner_pid},
+          {"program", program_of(info.owner_pid)}};
 }
 
 Json node(Node& node, Now now, const Surroundings& around, Json networks) {

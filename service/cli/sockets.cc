@@ -13,12 +13,14 @@ int sockets(HomeOptions options) {
   const auto list = facts(options.home, rpc::Section::Sockets);
   if (!list) return fail(list.error());
   if (options.json) return print_json(*list), kDone;
-  std::vector<std::vector<std::string>> rows{{"TYPE", "STATE", "LOCAL", "PEER", "UNSENT", "PID"}};
+  std::vector<std::vector<std::string>> rows{
+      {"TYPE", "STATE", "RECV-Q", "SEND-Q", "LOCAL", "PEER", "PID", "PROGRAM"}};
   for (const Json& socket : *list) {
     rows.push_back({socket.value("type", "") == "dgram" ? "udp" : "tcp", socket.value("state", ""),
-                    socket.value("local", ""), socket.value("peer", ""),
+                    std::to_string(socket.value("unread", std::uint64_t{0})),
                     std::to_string(socket.value("unsentBytes", std::uint64_t{0})),
-                    std::to_string(socket.value("pid", 0))});
+                    socket.value("local", ""), socket.value("peer", ""),
+                    std::to_string(socket.value("pid", 0)), socket.value("program", "")});
   }
   print_table(rows);
   return kDone;

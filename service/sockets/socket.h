@@ -11,6 +11,7 @@
 #include "common/unique_fd.h"
 #include "service/sockets/datagram_batch.h"
 #include "service/sockets/options.h"
+#include "service/sockets/pair.h"
 #include "service/sockets/sockets.h"
 
 namespace ztshim::sockets {
@@ -68,6 +69,9 @@ class Socket : public Watcher {
   virtual Endpoint peer() const { return {}; }
   virtual std::string state() const = 0;
   virtual std::uint64_t unsent_bytes() const { return 0; }
+  // Of what the application has not taken yet: bytes here and memory in the kernel; connections of
+  // a listener.
+  virtual std::uint64_t unread() const { return fd_ ? unread_by_peer(fd_.get()) : 0; }
   virtual Result<std::optional<Bytes>> get_option(int level, int name, std::size_t size) const = 0;
   virtual Result<bool> set_option(int level, int name, ByteView value) = 0;
   // Has any process the application's end?

@@ -433,6 +433,7 @@ std::vector<SocketInfo> Sockets::list() const {
     info.local = socket->local();
     info.peer = socket->peer();
     info.unsent_bytes = socket->unsent_bytes();
+    info.unread = socket->unread();
     info.owner_pid = socket->owner_pid();
     list.push_back(std::move(info));
   }

@@ -40,6 +40,7 @@ struct SocketInfo {  // for `ztshim sockets` and status
   std::string state;  // "CLOSED", "SYN_SENT", "ESTABLISHED", "LISTEN", …
   Endpoint local, peer;
   std::uint64_t unsent_bytes = 0;  // in the fd, queued or unacknowledged in the stack
+  std::uint64_t unread = 0;        // bytes (about); connections of a listener
   int owner_pid = 0;
 };
 

@@ -43,6 +43,7 @@ class TcpListener final : public Socket {
   void on_ready(std::uint32_t events) override;
   Endpoint local() const override { return in_family(bound_); }
   std::string state() const override { return group_ ? "LISTEN" : "CLOSED"; }
+  std::uint64_t unread() const override { return waiting_.size() + in_flight_.size(); }
   Result<std::optional<Bytes>> get_option(int level, int name, std::size_t size) const override;
   Result<bool> set_option(int level, int name, ByteView value) override;
   void application_closed() override;

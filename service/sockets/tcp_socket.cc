@@ -220,6 +220,8 @@ std::uint64_t TcpSocket::unsent_bytes() const {
   return (fd_ ? pump_.waiting_bytes(fd_.get()) : 0) + pcb_.unacknowledged_bytes();
 }
 
+std::uint64_t TcpSocket::unread() const { return Socket::unread() + received_.size(); }
+
 bool TcpSocket::is_lingering() const {
   return application_gone_ && pcb_ && (!fin_sent_ || pcb_.has_unacknowledged());
 }

@@ -69,6 +69,7 @@ class TcpSocket final : public Socket, private stack::PcbEvents {
   Endpoint peer() const override;
   std::string state() const override;
   std::uint64_t unsent_bytes() const override;
+  std::uint64_t unread() const override;
   Result<std::optional<Bytes>> get_option(int level, int name, std::size_t size) const override;
   Result<bool> set_option(int level, int name, ByteView value) override;
   void application_closed() override;

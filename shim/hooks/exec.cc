@@ -1,6 +1,7 @@
 // The exec family and posix_spawn. What the process turns into shall be on the network as well: its
 // environment is repaired (shim/exec_environment), the capability stays open, and under
-// ZTSHIM_EGRESS=virtual a program that would drop the library is refused. Runs in vfork children:
+// ZTSHIM_EGRESS=virtual a program that would drop the library is refused. A service in this process
+// goes on in a copy. Runs in vfork children:
 // no allocation, no lock; the arrays are on the stack, as libc's own are.
 #include <fcntl.h>
 #include <spawn.h>
@@ -17,6 +18,7 @@
 #include "shim/exec_target.h"
 #include "shim/hook.h"
 #include "shim/inside.h"
+#include "shim/leaving.h"
 #include "shim/settings.h"
 
 namespace ztshim {
@@ -57,6 +59,7 @@ int exec_path(const char* path, char* const* argv, char* const* envp) noexcept {
   if (must_look(envp) && is_refused(path, exec_target(AT_FDCWD, path, false))) {
     return fail(std::errc::operation_not_permitted);
   }
+  if (::access(path, X_OK) == 0) leave_service();
   return exec_with(envp, [&](char* const* lines) { return real().execve(path, argv, lines); });
 }
 
@@ -65,6 +68,7 @@ int exec_name(const char* name, char* const* argv, char* const* envp) noexcept {
   if (must_look(envp) && is_refused(name, exec_target_in_path(name))) {
     return fail(std::errc::operation_not_permitted);
   }
+  leave_service();
   return exec_with(envp, [&](char* const* lines) { return real().execvpe(name, argv, lines); });
 }
 
@@ -146,6 +150,7 @@ extern "C" ZTSHIM_HOOK int fexecve(int fd, char* const argv[], char* const envp[
   if (must_look(envp) && is_refused("a program", exec_target(fd, "", true))) {
     return fail(std::errc::operation_not_permitted);
   }
+  leave_service();
   return exec_with(envp, [&](char* const* lines) { return real().fexecve(fd, argv, lines); });
 }
 
@@ -157,6 +162,7 @@ extern "C" ZTSHIM_HOOK int execveat(int directory, const char* path, char* const
   if (must_look(envp) && is_refused(path, exec_target(directory, path, is_descriptor))) {
     return fail(std::errc::operation_not_permitted);
   }
+  leave_service();
   return exec_with(envp, [&](char* const* lines) {
     return real().execveat(directory, path, argv, lines, flags);
   });

@@ -25,6 +25,8 @@ int dup(int) noexcept;
 int dup2(int, int) noexcept;
 int dup3(int, int, int) noexcept;
 int pidfd_getfd(int, int, unsigned) noexcept;
+int execve(const char*, char* const*, char* const*) noexcept;
+int execveat(int, const char*, char* const*, char* const*, int) noexcept;
 }
 
 namespace ztshim {
@@ -63,6 +65,8 @@ bool is_dispatched(long number) noexcept {
     case SYS_fcntl:
     case SYS_ioctl:
     case SYS_pidfd_getfd:
+    case SYS_execve:
+    case SYS_execveat:
       return !Inside::active();
     default:
       return false;
@@ -146,6 +150,11 @@ __attribute__((noinline)) long dispatch(long number, long a, long b, long c, lon
       return ioctl(fd, static_cast<unsigned long>(b), pointer<void>(c));
     case SYS_pidfd_getfd:
       return pidfd_getfd(fd, static_cast<int>(b), static_cast<unsigned>(c));
+    case SYS_execve:
+      return execve(pointer<const char>(a), pointer<char*>(b), pointer<char*>(c));
+    case SYS_execveat:
+      return execveat(fd, pointer<const char>(b), pointer<char*>(c), pointer<char*>(d),
+                      static_cast<int>(e));
     default:
       return real().syscall(number, a, b, c, d, e, f);
   }
