@@ -325,7 +325,8 @@ class Listeners(Processes):
         """What systemd does: the listener is fd 3, and LISTEN_FDS says so."""
         launcher = """
             s = socket.create_server(("", PORT))
-            os.dup2(s.fileno(), 3, inheritable=True)
+            if s.fileno() != 3: os.dup2(s.fileno(), 3)
+            os.set_inheritable(3, True)
             os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
             os.execv(sys.executable, [sys.executable, "-c", '''
             import os, socket
@@ -373,7 +374,7 @@ class Listeners(Processes):
         program = self.node.start(PYTHON, path)
         self.addCleanup(program.stop)
         program.wait_for_line("up")
-        self.assertEqual(self.served_by(port, text="x\\\\n", count=3), ["got x\n"] * 3)
+        self.assertEqual(self.served_by(port, text="x\\n", count=3), ["got x\n"] * 3)
 
     def test_shared_by_eight_workers(self):
         """Every connection is answered, and under load no worker goes without."""
@@ -436,7 +437,7 @@ class Sockets(Processes):
         port = next(self.ports)
         server = self.echo(port)
         listed = json.loads(self.node.ztshim("sockets", "--json").stdout)
-        mine = [s for s in listed if s["local"].endswith(f":{port}") and s["state"] == "listening"]
+        mine = [s for s in listed if s["local"].endswith(f":{port}") and s["state"] == "LISTEN"]
         self.assertEqual([(s["pid"], s["program"]) for s in mine], [(server.process.pid, "python3")])
         table = self.node.ztshim("sockets").stdout.decode().splitlines()
         self.assertRegex(table[0], r"TYPE +STATE +RECV-Q +SEND-Q +LOCAL +PEER +PID +PROGRAM")
