@@ -523,7 +523,7 @@ void TcpSocket::settle() {
   }
   if (ending_) {
     // The application first gets what had arrived.
-    if (!received_.empty() && !application_gone_) return;
+    if (!received_.empty() && !application_gone_) return wake_writers();
     if (*ending_ == stack::Ending::Finished) return finish_orderly();
     // Silence that an ICMP error has explained.
     const bool is_explained = *ending_ == stack::Ending::TimedOut && unreachable_ != std::errc{};
@@ -540,6 +540,16 @@ void TcpSocket::settle() {
       peer_.text());
   if (pcb_.has_unacknowledged()) pcb_.abort();
   finish();
+}
+
+// A connection that is reset takes no more bytes, also while the application still has some to
+// read: one that waits in write(2) meanwhile would do so for ever.
+void TcpSocket::wake_writers() {
+  if (*ending_ == stack::Ending::Finished || std::exchange(has_woken_writers_, true)) return;
+  real().shutdown(fd_.get(), SHUT_RD);
+  // Room shows as writable; the byte that stays shows the reset later.
+  const std::size_t unread = unread_bytes(fd_.get());
+  if (unread > 1) skip_bytes(fd_.get(), unread - 1, hub_.scratch());
 }
 
 void TcpSocket::finish_orderly() {

@@ -105,6 +105,7 @@ class TcpSocket final : public Socket, private stack::PcbEvents {
   void send();
   void settle();
   bool waits_for_return();
+  void wake_writers();
   void finish_orderly();
   void finish_reset(std::errc error);
   void finish();
@@ -137,6 +138,7 @@ class TcpSocket final : public Socket, private stack::PcbEvents {
   bool discards_ = false;  // it shut its reading half
   bool fin_sent_ = false;
   bool fin_told_ = false;
+  bool has_woken_writers_ = false;
   std::uint64_t delivered_ = 0;
 
   // An accepted socket on its way to the application.

@@ -74,6 +74,31 @@ TEST(AwaitSent, IsOverWhenOnlyTheFinWasLeft) {
   EXPECT_EQ(::poll(&asked, 1, 0), 1);
 }
 
+// Python's ssl tests: a server that echoes to a client which does not read and then closes.
+TEST(Stream, ResetEndsAWriteWhileThereIsStillSomethingToRead) {
+  World world;
+  auto [client, server] = world.pair();
+  const std::string bulk(1 << 20, 'x');
+  while (server.write(bulk) > 0) world.settle();
+  std::size_t sent = 0;
+  for (ssize_t n; (n = client.write(bulk)) > 0; world.settle()) sent += static_cast<std::size_t>(n);
+  ASSERT_EQ(server.poll_bits() & POLLOUT, 0);
+  client.fd.reset();
+  world.settle();
+  EXPECT_EQ(server.poll_bits() & POLLOUT, POLLOUT);
+  EXPECT_EQ(server.write(bulk), -1);
+  EXPECT_EQ(errno, EPIPE);
+  std::size_t received = 0;
+  for (std::string part; !(part = server.read(4096)).empty(); world.settle()) {
+    received += part.size();
+    if ((server.poll_bits() & POLLERR) != 0) break;  // all that was left is in the pair now
+  }
+  EXPECT_NE(server.poll_bits() & POLLERR, 0);
+  EXPECT_GT(received, 0U);
+  EXPECT_LE(received, sent);
+  EXPECT_EQ(server.poll_bits() & POLLHUP, POLLHUP);
+}
+
 TEST(Stream, CarriesBytesBothWays) {
   World world;
   const auto [client, server] = world.pair();
