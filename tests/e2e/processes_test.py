@@ -321,6 +321,26 @@ class Listeners(Processes):
             os.closerange(3, 77)
             os.execv(sys.executable, [sys.executable, *sys.argv, "77"])""", "again")
 
+    def test_after_becoming_itself_again_as_the_host(self):
+        """The service goes on in a copy, and the new program reaches it by what it inherited: its home is none."""
+        node = self.world.node("becoming")
+        port = next(self.ports)
+        path = self.script(textwrap.dedent(self.SERVE) + textwrap.dedent(f"""
+            if len(sys.argv) > 1:
+                fresh = socket.create_server(("", {port + 1000}))
+                serve(socket.socket(fileno=int(sys.argv[1])), "again %d" % fresh.getsockname()[1])
+            s = socket.create_server(("", {port}))
+            s.set_inheritable(True)
+            os.environ["ZTSHIM_HOME"] = "/nonexistent"
+            os.execv(sys.executable, [sys.executable, *sys.argv, str(s.fileno())])"""))
+        program = node.start(PYTHON, path)
+        self.addCleanup(program.stop, signal.SIGKILL)
+        program.wait_for_line("up")
+        address = node.address()
+        done = self.node.run(PYTHON, "-c", f"import socket; c = socket.create_connection(('{address}', {port}), 20); "
+                             "c.sendall(b'x'); print(c.makefile().read())")
+        self.assertEqual(done.stdout.decode(), f"again {port + 1000} x\n", done.stderr)
+
     def test_of_a_socket_unit(self):
         """What systemd does: the listener is fd 3, and LISTEN_FDS says so."""
         launcher = """

@@ -194,6 +194,32 @@ class Run(Folder):
                 pass
         return names
 
+    def test_it_does_the_duties_of_process_1(self):
+        """In a pid namespace: orphans are taken in, and the program's status is the namespace's."""
+        if subprocess.run(["unshare", "-pf", "--mount-proc", "true"], capture_output=True, check=False).returncode != 0:
+            self.skipTest("no pid namespaces here")
+        done = subprocess.run(
+            ["unshare", "-pf", "--mount-proc", str(ZTSHIM), "run", "--home", self.folder / "home", "--", "sh", "-c",
+             # Twenty orphans; the last look finds none of them left as a zombie.
+             "for i in $(seq 20); do (true & true) & done; wait; cat /proc/1/comm; "
+             "while grep -l '^State:.Z' /proc/[0-9]*/status 2>/dev/null; do :; done; exit 6"],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual((done.returncode, done.stdout.splitlines()[0]), (6, "ztshim"), done)
+
+    def test_process_1_passes_signals_on(self):
+        if subprocess.run(["unshare", "-pf", "--mount-proc", "true"], capture_output=True, check=False).returncode != 0:
+            self.skipTest("no pid namespaces here")
+        program = Program(["unshare", "-pf", "--mount-proc", "--kill-child=KILL", ZTSHIM, "run", "--home",
+                           self.folder / "home", "--", "sh", "-c",
+                           "trap 'echo got it; exit 5' TERM; echo up; while :; do sleep 0.05; done"],
+                          self.folder / "log")
+        program.wait_for_line("up")
+        parent = program.process.pid
+        first = pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text().split()[0]
+        os.kill(int(first), signal.SIGTERM)
+        self.assertEqual(program.process.wait(20), 5)
+        self.assertIn("got it", program.output())
+
     def test_an_ephemeral_home_is_gone_afterwards(self):
         done = ztshim("run", "--ephemeral", "--", "sh", "-c", "echo $ZTSHIM_HOME; test -d $ZTSHIM_HOME")
         self.assertEqual(done.returncode, 0, done.stderr)
