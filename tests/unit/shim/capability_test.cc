@@ -57,6 +57,11 @@ bool write_file(const char* path, const char* text) {
   return write(file.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size());
 }
 
+// An empty root, which has no name any more already.
+bool leave_nothing_but(const char* folder) {
+  return chdir(folder) == 0 && rmdir(folder) == 0 && chroot(".") == 0;
+}
+
 bool become_nobody() {
   return setgroups(0, nullptr) == 0 && setgid(kNobody) == 0 && setuid(kNobody) == 0;
 }
@@ -67,9 +72,7 @@ TEST_F(InChild, InAnotherRoot) {
   talks_after([] {
     char folder[] = "/tmp/ztshim-root-XXXXXX";
     if (mkdtemp(folder) == nullptr) return false;
-    const bool is_there = chroot(folder) == 0 && chdir("/") == 0;
-    rmdir(folder);
-    return is_there;
+    return leave_nothing_but(folder);
   });
 }
 
@@ -87,9 +90,8 @@ TEST_F(InChild, InAnotherRootAsNobodyInNamespaces) {
   talks_after([] {
     char folder[] = "/tmp/ztshim-root-XXXXXX";
     if (mkdtemp(folder) == nullptr) return false;
-    const bool is_there = chroot(folder) == 0 && chdir("/") == 0;
-    rmdir(folder);
-    return is_there && unshare(CLONE_NEWNET | CLONE_NEWIPC) == 0 && become_nobody();
+    return leave_nothing_but(folder) && unshare(CLONE_NEWNET | CLONE_NEWIPC) == 0 &&
+           become_nobody();
   });
 }
 
