@@ -11,7 +11,7 @@ import sys
 import textwrap
 import unittest
 
-from harness import World, wait_until
+from harness import World, have, wait_until
 
 SIZE = 1 << 20
 
@@ -116,6 +116,13 @@ t = socket.create_connection((sys.argv[1], int(sys.argv[2])))
 print("again", time.monotonic() - start, flush=True)
 t.recv(1)
 """
+
+def end(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
 
 class Handover(unittest.TestCase):
     @classmethod
@@ -334,6 +341,63 @@ class Handover(unittest.TestCase):
             self.assertEqual((got.stdout, got.stderr), (f"question {i}".encode(), b""))
         got = self.far.run(sys.executable, "-c", ASK, address, "7100", "end")
         self.assertEqual(got.stdout, b"end")
+        self.assert_copy_ends()
+
+    def pid_in(self, file):
+        return wait_until(lambda: file.exists() and file.read_text().strip(), f"{file}")
+
+    @unittest.skipUnless(have("redis-server") and have("redis-cli"), "needs redis")
+    def test_redis_daemonises(self):
+        folder = self.world.folder / f"redis{self.number}"
+        folder.mkdir()
+        done = self.near.run("redis-server", "--daemonize", "yes", "--port", "7200", "--protected-mode", "no",
+                             "--bind", "0.0.0.0", "--dir", folder, "--pidfile", folder / "pid", "--logfile", folder / "log",
+                             "--save", "")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        pid = int(self.pid_in(folder / "pid"))
+        self.addCleanup(end, pid)
+        address = self.near.address()
+
+        def ask(*words):
+            done = self.far.run("redis-cli", "-h", address, "-p", "7200", *words)
+            return done.stdout.decode().strip(), done.stderr
+        wait_until(lambda: ask("ping") == ("PONG", b""), "redis to answer")
+        self.assertEqual(ask("set", "key", "value"), ("OK", b""))
+        self.assertEqual(ask("get", "key"), ("value", b""))
+        ask("shutdown", "nosave")
+        wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists(), "redis's end")
+        self.assert_copy_ends()
+
+    @unittest.skipUnless(have("nginx"), "needs nginx")
+    def test_nginx_daemonises_and_reloads(self):
+        folder = self.world.folder / f"nginx{self.number}"
+        folder.mkdir(mode=0o755)
+        os.chmod(self.world.folder, 0o755)
+        conf = folder / "conf"
+
+        def configure(answer):
+            conf.write_text(f"""
+                daemon on; master_process on; worker_processes 2; pid {folder}/pid; error_log {folder}/error.log;
+                events {{}}
+                http {{ access_log off; client_body_temp_path {folder}; proxy_temp_path {folder};
+                  fastcgi_temp_path {folder}; uwsgi_temp_path {folder}; scgi_temp_path {folder};
+                  server {{ listen 0.0.0.0:7300; location / {{ return 200 "{answer}"; }} }} }}""")
+        configure("first")
+        done = self.near.run(have("nginx"), "-c", conf, "-p", folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        master = int(self.pid_in(folder / "pid"))
+        self.addCleanup(end, master)
+        address = self.near.address()
+
+        def ask():
+            return self.far.run("curl", "-sS", "--max-time", "20", f"http://{address}:7300/").stdout
+        self.assertEqual([ask() for _ in range(5)], [b"first"] * 5)
+        configure("second")
+        os.kill(master, signal.SIGHUP)
+        wait_until(lambda: ask() == b"second", "the new configuration")
+        self.assertEqual([ask() for _ in range(5)], [b"second"] * 5)
+        os.kill(master, signal.SIGQUIT)
+        wait_until(lambda: not pathlib.Path(f"/proc/{master}").exists(), "nginx's end")
         self.assert_copy_ends()
 
     def test_a_new_program_uses_the_copy(self):
