@@ -13,6 +13,7 @@
 #include "common/real.h"
 #include "shim/hook.h"
 #include "shim/inside.h"
+#include "shim/leaving.h"
 #include "shim/no_cancel.h"
 
 // <unistd.h> declares syscall() with other arguments, so what is needed of it is declared here.
@@ -67,6 +68,7 @@ bool is_dispatched(long number) noexcept {
     case SYS_pidfd_getfd:
     case SYS_execve:
     case SYS_execveat:
+    case SYS_exit_group:
       return !Inside::active();
     default:
       return false;
@@ -148,6 +150,9 @@ __attribute__((noinline)) long dispatch(long number, long a, long b, long c, lon
       return fcntl(fd, static_cast<int>(b), c);
     case SYS_ioctl:
       return ioctl(fd, static_cast<unsigned long>(b), pointer<void>(c));
+    case SYS_exit_group:
+      leave_service();
+      return real().syscall(number, a, b, c, d, e, f);
     case SYS_pidfd_getfd:
       return pidfd_getfd(fd, static_cast<int>(b), static_cast<unsigned>(c));
     case SYS_execve:

@@ -188,6 +188,11 @@ class Handover(unittest.TestCase):
     def test__Exit(self):
         self.leave("libc._Exit(7)")
 
+    def test_exit_group_by_syscall(self):
+        self.leave("""
+            numbers = {"x86_64": 231, "aarch64": 94}
+            libc.syscall(numbers[os.uname().machine], 7)""")
+
     def test_quick_exit(self):
         self.leave("libc.quick_exit(7)")
 
