@@ -1,6 +1,8 @@
 // The end of the hosting process, as the service sees it: draining what is left to send, or going
 // on in a copy of the process (handover.h), and the rule by which that copy ends. Runs in the
 // service's turns but for what other threads call.
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -9,6 +11,7 @@
 #include "common/internal_fds.h"
 #include "common/log.h"
 #include "common/raw_syscall.h"
+#include "common/real.h"
 #include "service/handover.h"
 #include "service/service.h"
 
@@ -20,6 +23,9 @@ constexpr Duration kDrainCheck{100};
 // A turn takes milliseconds and a fork of a huge process tens of them. Longer: the loop or fork()
 // waits for something that the thread that leaves holds, and that thread must end.
 constexpr Duration kLeavePatience{10'000};
+// The copy's first steps take less than a millisecond. Somebody else's fork may hold the pipe that
+// tells of them.
+constexpr int kSettlePatience = 1'000;
 // In the copy, whom nobody waits for: how long nothing at all may be acknowledged before the rest
 // is given up, and how often is looked.
 constexpr Duration kLingerPatience{30'000};
@@ -137,16 +143,24 @@ Service::Departure Service::hand_over() {
     log(LogArea::Service, LogLevel::Info, "no copy to hand over to: {}", why);
     return Departure::Refused;
   }
+  // Whoever sees the program's end must not find its ports, locks and pipes in use by the copy.
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return Departure::Refused;
+  has_moved_.reset(keep_internal_fd(ends[0]));
+  moving_.reset(keep_internal_fd(ends[1]));
   const auto begin = std::chrono::steady_clock::now();
   leaving_thread_.store(pthread_self(), std::memory_order_relaxed);
   const auto copy =
       make_copy([](void* service) { static_cast<Service*>(service)->continue_in_copy(); }, this);
   leaving_thread_.store({}, std::memory_order_relaxed);
+  moving_.reset();
   if (!copy) {
     log(LogArea::Service, LogLevel::Warn, "no copy to hand over to: {}",
         std::strerror(copy.error()));
     return Departure::Refused;
   }
+  pollfd waited{has_moved_.get(), 0, 0};
+  real().poll(&waited, 1, kSettlePatience);
   // From here on everything is the copy's. The descriptors are two processes', and ours must not
   // keep anything open; the epoll set is shared, so nothing is taken out of it.
   const std::chrono::duration<double, std::milli> pause = std::chrono::steady_clock::now() - begin;
@@ -173,6 +187,8 @@ void Service::continue_in_copy() {
   continue_log_in_copy();
   copied = this;
   settle_in_copy(stop_copy);
+  moving_.reset();
+  has_moved_.reset();
   is_copy_ = true;
   life_line_.watch(*loop_);
   physical_->continue_in_copy();

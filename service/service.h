@@ -234,6 +234,8 @@ class Service final : public rpc::Control {
   std::atomic<bool> has_forked_{false};
   LifeLine life_line_;
   std::atomic<pthread_t> leaving_thread_{};  // while it forks
+  // A pipe; the copy closes its writing end when it has given back what it is not to have.
+  UniqueFd moving_, has_moved_;
   bool has_left_ = false;
   bool is_copy_ = false;
   UnsentProgress copy_progress_;
