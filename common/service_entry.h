@@ -53,6 +53,9 @@ HandOver hand_over_service() noexcept;
 
 // In the parent of a fork: children that cannot host a service of their own depend on this one.
 void note_fork_of_host() noexcept;
+// The first thread has ended by itself. libc ends a process with its last thread and counts ours:
+// so the service looks from now on whether it is the last.
+void note_end_of_first_thread() noexcept;
 // In a child's fork handler: is this the copy in which the service goes on?
 bool is_service_copy() noexcept;
 

@@ -1,12 +1,18 @@
 // The end of the hosting process, as the service sees it: draining what is left to send, or going
 // on in a copy of the process (handover.h), and the rule by which that copy ends. Runs in the
 // service's turns but for what other threads call.
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 
 #include "common/internal_fds.h"
 #include "common/log.h"
@@ -31,6 +37,35 @@ constexpr int kSettlePatience = 1'000;
 constexpr Duration kLingerPatience{30'000};
 constexpr Duration kLingerCheck{1'000};
 
+// How often is looked whether the program has threads left, once its first has ended.
+constexpr Duration kThreadCheck{100};
+
+// All threads of this process are ours, and its first has ended.
+bool is_program_over() {
+  FILE* const stat = std::fopen("/proc/self/stat", "re");
+  if (stat == nullptr) return false;
+  std::array<char, 1024> line{};
+  [[maybe_unused]] const std::size_t size = std::fread(line.data(), 1, line.size() - 1, stat);
+  std::fclose(stat);
+  const char* const name_end = std::strrchr(line.data(), ')');
+  if (name_end == nullptr || name_end[1] == '\0' || name_end[2] != 'Z') return false;
+  DIR* const tasks = ::opendir("/proc/self/task");
+  if (tasks == nullptr) return false;
+  bool is_over = true;
+  while (const dirent* const entry = ::readdir(tasks)) {
+    if (entry->d_name[0] == '.' || std::atoi(entry->d_name) == getpid()) continue;
+    const std::string path = fmt::format("/proc/self/task/{}/comm", entry->d_name);
+    FILE* const comm = std::fopen(path.c_str(), "re");
+    if (comm == nullptr) continue;  // ended meanwhile
+    std::array<char, 32> name{};
+    const char* const got = std::fgets(name.data(), name.size(), comm);
+    std::fclose(comm);
+    if (got != nullptr && std::strncmp(got, "ztshim", 6) != 0) is_over = false;
+  }
+  ::closedir(tasks);
+  return is_over;
+}
+
 // The one service of this copy of a process.
 std::atomic<Service*> copied{nullptr};
 
@@ -43,7 +78,8 @@ void stop_copy(int) {
 void Service::check_departure() {
   check_drain();
   check_leave();
-  if (is_copy_) check_end_of_copy();
+  check_threads();
+  if (ends_unneeded_) check_need();
 }
 
 Time Service::departure_deadline() const {
@@ -52,7 +88,8 @@ Time Service::departure_deadline() const {
     return time + (drain_.turns < 2 ? Duration(0) : kDrainCheck);
   }
   if (leave_.is_wanted.load(std::memory_order_acquire)) return time;
-  return is_copy_ ? time + kLingerCheck : kNever;
+  const Time threads = watches_threads_.load(std::memory_order_relaxed) ? threads_due_ : kNever;
+  return std::min(threads, ends_unneeded_ ? time + kLingerCheck : kNever);
 }
 
 // run() is over.
@@ -172,6 +209,31 @@ Service::Departure Service::hand_over() {
   return Departure::HandedOver;
 }
 
+void Service::watch_threads() noexcept {
+  watches_threads_.store(true, std::memory_order_relaxed);
+  loop_->wake();
+}
+
+void Service::check_threads() {
+  if (!watches_threads_.load(std::memory_order_relaxed) || now().time < threads_due_) return;
+  threads_due_ = now().time + kThreadCheck;
+  if (!is_program_over()) return;
+  watches_threads_ = false;
+  is_last_thread_ = true;
+  switch (is_needed_after_us() ? hand_over() : Departure::Idle) {
+    case Departure::HandedOver:
+      return;
+    case Departure::Refused:
+      close_internal_fds_of(FdUse::Program);
+      sockets_->close_sockets_of(getpid());
+      ends_unneeded_ = true;
+      return;
+    case Departure::Idle:
+    case Departure::Stuck:
+      stop();
+  }
+}
+
 // ---- the copy
 
 // Whoever held a lock or waited in the other process does not exist in this one.
@@ -189,7 +251,8 @@ void Service::continue_in_copy() {
   settle_in_copy(stop_copy);
   moving_.reset();
   has_moved_.reset();
-  is_copy_ = true;
+  ends_unneeded_ = true;
+  watches_threads_ = false;
   life_line_.watch(*loop_);
   physical_->continue_in_copy();
   log(LogArea::Service, LogLevel::Info, "goes on in process {}", getpid());
@@ -198,17 +261,18 @@ void Service::continue_in_copy() {
   raw_syscall(SYS_exit_group, 0);
 }
 
-// When no process uses it and nothing is left to send, or what is left does not get through.
-void Service::check_end_of_copy() {
+// Of a copy, or in a process without a program: ends when no process uses it and nothing is left to
+// send, or what is left does not get through.
+void Service::check_need() {
   if (sockets_->is_in_use() || rpc_->session_count() > 0 || life_line_.is_held()) {
-    copy_progress_ = {};
+    last_progress_ = {};
     return;
   }
-  copy_progress_.note(now().time, sockets_->unsent_bytes());
-  const bool is_given_up = now().time - copy_progress_.since >= kLingerPatience;
+  last_progress_.note(now().time, sockets_->unsent_bytes());
+  const bool is_given_up = now().time - last_progress_.since >= kLingerPatience;
   if (!sockets_->is_drained() && !is_given_up) return;
   if (is_given_up) {
-    log(LogArea::Service, LogLevel::Warn, "gave up with {} bytes unsent", copy_progress_.bytes);
+    log(LogArea::Service, LogLevel::Warn, "gave up with {} bytes unsent", last_progress_.bytes);
   }
   stop();
 }

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -35,6 +36,7 @@ struct Hosted {
 std::atomic<Hosted*> hosted{nullptr};
 // The stack has state of its own in this process, and another's thread was in the middle of it.
 bool is_copy_of_a_host = false;
+std::atomic<bool> first_thread_has_ended{false};
 
 // Longer than any disk takes to write a few small files.
 constexpr std::chrono::seconds kEndPatience{60};
@@ -50,6 +52,11 @@ void* run_thread(void* argument) {
   const auto ended = own.service->run();
   if (!ended) log(LogArea::Service, LogLevel::Error, "the service ended: {}", ended.error());
   std::unique_lock lock(own.mutex);
+  const bool is_last_thread = own.service->is_last_thread();
+  if (is_last_thread) {
+    hosted = nullptr;
+    own.may_end = true;
+  }
   if (own.service->has_left()) {
     static_cast<void>(own.service.release());  // the copy's
   } else {
@@ -58,6 +65,9 @@ void* run_thread(void* argument) {
   }
   own.has_ended = true;
   own.changed.notify_all();
+  lock.unlock();
+  // What libc does in a last thread that ends (pthread_exit(3)).
+  if (is_last_thread) ::exit(0);
   return nullptr;
 }
 
@@ -92,6 +102,7 @@ ServiceStart start(const Config& config) {
   made->service = std::move(*service);
   if (!start_thread(*made)) return {Kind::Failed, "cannot start the service thread"};
   hosted = made.release();
+  if (first_thread_has_ended) hosted_service()->watch_threads();
   return {Kind::Hosting, {}};
 }
 
@@ -161,6 +172,11 @@ HandOver hand_over_service() noexcept {
 
 void note_fork_of_host() noexcept {
   if (Service* const service = hosted_service()) service->note_fork();
+}
+
+void note_end_of_first_thread() noexcept {
+  first_thread_has_ended = true;
+  if (Service* const service = hosted_service()) service->watch_threads();
 }
 
 bool is_service_copy() noexcept {

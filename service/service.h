@@ -98,6 +98,10 @@ class Service final : public rpc::Control {
   Departure leave() noexcept;
   // A fork of this process exists or existed: it cannot host a service and may need this one.
   void note_fork() noexcept { has_forked_.store(true, std::memory_order_relaxed); }
+  // The program may end with its last thread, unnoticed: look from time to time. When only ours are
+  // left, the service leaves as above and run() returns.
+  void watch_threads() noexcept;
+  bool is_last_thread() const noexcept { return is_last_thread_; }
   // Handed over: the copy, and nobody else, has the service.
   bool has_left() const noexcept { return has_left_; }
   // In a fork handler, on the thread that forks: is it the hand-over that forks?
@@ -161,7 +165,8 @@ class Service final : public rpc::Control {
   void check_departure();
   void check_drain();
   void check_leave();
-  void check_end_of_copy();
+  void check_threads();
+  void check_need();
   Time departure_deadline() const;
   void end_departure();
   bool is_needed_after_us() const;
@@ -237,8 +242,11 @@ class Service final : public rpc::Control {
   // A pipe; the copy closes its writing end when it has given back what it is not to have.
   UniqueFd moving_, has_moved_;
   bool has_left_ = false;
-  bool is_copy_ = false;
-  UnsentProgress copy_progress_;
+  std::atomic<bool> watches_threads_{false};
+  Time threads_due_ = kLongAgo;
+  bool is_last_thread_ = false;
+  bool ends_unneeded_ = false;  // nobody will stop it: it ends when nobody needs it
+  UnsentProgress last_progress_;
 };
 
 }  // namespace ztshim

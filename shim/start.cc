@@ -23,6 +23,12 @@ __attribute__((constructor)) void on_load() {
   if (may_be_active()) hint::note_inherited();
   ::pthread_atfork(
       nullptr, [] { note_fork_of_host(); }, [] { become_forked_child(); });
+  // Has no value in any other thread, so it is called when the first one ends and the process does
+  // not.
+  if (pthread_key_t key{};
+      ::pthread_key_create(&key, [](void*) { note_end_of_first_thread(); }) == 0) {
+    ::pthread_setspecific(key, &real());
+  }
   // The first to be registered and so the last to be called.
   ::at_quick_exit([] { leave_service(); });
 }

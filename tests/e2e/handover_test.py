@@ -208,6 +208,12 @@ class Handover(unittest.TestCase):
             while True:
                 bytearray(100)""")
 
+    def test_the_last_thread_ends(self):
+        """As pthread_exit(3) says: status 0, although a thread of ours is left."""
+        self.leave("""
+            threading.Thread(target=lambda: os.write(1, b"more"), daemon=True).start()
+            libc.pthread_exit(None)""", 0)
+
     def test_by_its_handler_of_SIGTERM(self):
         self.leave("""
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))

@@ -189,6 +189,7 @@ HandOver hand_over_service() noexcept {
   return HandOver::Refused;
 }
 void note_fork_of_host() noexcept {}
+void note_end_of_first_thread() noexcept {}
 bool is_service_copy() noexcept { return false; }
 void stop_service() noexcept { delete test::running.exchange(nullptr); }
 void forget_service_after_fork() noexcept {
