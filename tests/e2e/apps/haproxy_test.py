@@ -50,7 +50,6 @@ backend back
         self.use(self.bare(*self.configure(8821, 8822), "-db"), 8821)
         self.note("100 requests by 10 clients through it")
 
-    @unittest.skip("the service does not survive the exec of the process that hosts it")
     def test_master_reloads_by_passing_descriptors(self):
         server = self.bare(*self.configure(8823, 8824), "-W")
         address = self.use(server, 8823)

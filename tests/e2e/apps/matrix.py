@@ -158,7 +158,7 @@ class ServerTest(unittest.TestCase):
                     print("#", line)
             if program in self.world.programs:
                 self.world.programs.remove(program)
-            program.stop(limit=60)
+            program.stop()
         self.addCleanup(stop)
         return program
 

@@ -38,7 +38,6 @@ class Memcached(ServerTest):
         self.use(self.bare(have("memcached"), "-p", 8841, "-l", "0.0.0.0", "-t", 4, ZTSHIM_PLANET=str(self.node.planet)), 8841)
 
     @needs_root
-    @unittest.skip("a process of another user does not reach the service")
     def test_as_a_daemon(self):
         self.use(self.tree(have("memcached"), "-d", "-p", 8842, "-l", "0.0.0.0", "-u", "nobody"), 8842)
 

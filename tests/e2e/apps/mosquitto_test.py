@@ -42,7 +42,6 @@ class Mosquitto(ServerTest):
     def test_in_the_foreground(self):
         self.use(self.bare(*self.configure(8851)), 8851)
 
-    @unittest.skip("a process of another user does not reach the service")
     def test_as_a_daemon(self):
         self.use(self.tree(*self.configure(8852), "-d"), 8852)
 

@@ -74,7 +74,6 @@ class Nginx(ServerTest):
         self.assertEqual(load.bad, [])
         self.note(f"{load.good} requests, none failed, across 3 HUP")
 
-    @unittest.skip("the new binary gets an environment without LD_PRELOAD")
     def test_daemon_upgrades_its_binary_under_load(self):
         load = self.daemon_under_load(8203)
         master, load.phase = self.master(), "USR2"

@@ -49,7 +49,6 @@ class RoughServers(ServerTest):
     def test_double_forks_after_listen(self):
         self.check("double-forks", 8705)
 
-    @unittest.skip("the service does not survive the exec of the process that hosts it")
     def test_execs_itself_with_the_listener(self):
         self.check("execs-itself", 8706, "inherited")
 
