@@ -62,9 +62,10 @@ inline constexpr std::size_t kLowWater = std::size_t{16} * 1024;
 inline constexpr int kLeastSendBuffer = 139'264;
 inline constexpr int kSafeSendBuffer = 265'216;
 
-// What Linux TCP reports for buffers nobody touched, and its limits for those somebody did.
+// What Linux reports for buffers nobody touched, and its limits for those somebody did.
 inline constexpr int kReportedSendBuffer = 16384;
 inline constexpr int kReportedReceiveBuffer = 131072;
+inline constexpr int kReportedDatagramBuffer = 212992;
 inline constexpr int kMaxBuffer = 212992;  // net.core.wmem_max, rmem_max
 inline constexpr int kMinSendBuffer = 4608;
 inline constexpr int kMinReceiveBuffer = 2304;

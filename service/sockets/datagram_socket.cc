@@ -18,8 +18,6 @@
 namespace ztshim::sockets {
 namespace {
 
-Outcome failed(std::errc error) { return {Outcome::Kind::Failed, error}; }
-
 std::int64_t wall_ns() {
   timespec time{};
   ::clock_gettime(CLOCK_REALTIME, &time);
@@ -29,149 +27,14 @@ std::int64_t wall_ns() {
 }  // namespace
 
 DatagramSocket::DatagramSocket(Hub& hub, SocketId id, const SocketKind& kind, int owner_pid,
-                               UniqueFd service_end)
-    : Socket(hub, id, kind, owner_pid) {
+                               std::unique_ptr<DatagramProtocol> protocol, UniqueFd service_end)
+    : Socket(hub, id, kind, owner_pid),
+      protocol_(std::move(protocol)),
+      memberships_(hub.stack().groups()) {
   watch(std::move(service_end), EPOLLIN | EPOLLRDHUP);
 }
 
 DatagramSocket::~DatagramSocket() { leave_port(); }
-
-// ---------------------------------------------------------------- names
-
-stack::Claim DatagramSocket::claim() const {
-  stack::Claim claim;
-  const IpAddress own = bound_ && !bound_.is_unspecified() ? bound_ : source_;
-  claim.local = own;
-  const bool is_dual = kind_.domain == AF_INET6 && !options_.v6_only();
-  claim.takes_v4 = own ? own.is_v4() : kind_.domain == AF_INET || is_dual;
-  claim.takes_v6 = own ? own.is_v6() : kind_.domain == AF_INET6;
-  // Bound to ::ffff:0.0.0.0.
-  if (!own && kind_.domain == AF_INET6 && bound_.is_v4()) claim.takes_v6 = false;
-  claim.port = port_;
-  claim.peer = peer_;
-  claim.interface = hub_.stack().find_interface(options_.interface_index());
-  claim.reuse_address = options_.reuse_address();
-  claim.reuse_port = options_.reuse_port();
-  return claim;
-}
-
-std::errc DatagramSocket::enter_port(std::uint16_t port) {
-  stack::Claim wanted = claim();
-  wanted.port = port;
-  const auto entered = hub_.stack().udp().ports().enter(*this, wanted);
-  if (!entered) return entered.error();
-  port_ = *entered;
-  return {};
-}
-
-void DatagramSocket::leave_port() {
-  if (port_ != 0) hub_.stack().udp().ports().leave(*this, port_);
-  port_ = 0;
-}
-
-Outcome DatagramSocket::bind(const Endpoint& local) {
-  if (port_ != 0) return failed(std::errc::invalid_argument);
-  bound_ = local.ip;
-  if (const std::errc error = enter_port(local.port); error != std::errc{}) {
-    bound_ = {};
-    return failed(error);
-  }
-  chose_port_ = local.port != 0;
-  if (local.scope != 0) options_.bind_to_interface(local.scope);
-  if (local.ip.is_v6() && !local.ip.is_unspecified()) options_.become_v6_only();
-  return {};
-}
-
-Outcome DatagramSocket::connect(const Endpoint& peer) {
-  send_waiting();
-  const auto way = way_to(peer, {}, peer.scope);
-  if (!way) return failed(way.error());
-  if (way->is_host) return {Outcome::Kind::Host, {}};
-  if (port_ == 0) {
-    if (const std::errc error = enter_port(0); error != std::errc{}) return failed(error);
-  }
-  source_ = way->packet.source;
-  peer_ = peer;
-  if (peer.scope != 0) options_.bind_to_interface(peer.scope);
-  hub_.stack().udp().ports().change(*this, claim());
-  return {};
-}
-
-// Linux keeps what bind() has said and forgets the rest.
-Outcome DatagramSocket::disconnect() {
-  send_waiting();
-  peer_ = {};
-  source_ = {};
-  if (port_ == 0) return {};
-  if (chose_port_) {
-    hub_.stack().udp().ports().change(*this, claim());
-  } else {
-    leave_port();
-    if (bound_.is_unspecified()) bound_ = {};
-  }
-  return {};
-}
-
-Endpoint DatagramSocket::local() const {
-  const IpAddress own = bound_ && !bound_.is_unspecified() ? bound_ : source_;
-  return in_family({own ? own : IpAddress::v4(0), port_});
-}
-
-// ---------------------------------------------------------------- ways out
-
-std::errc DatagramSocket::check_family(const IpAddress& ip) const {
-  if (kind_.domain == AF_INET)
-    return ip.is_v4() ? std::errc{} : std::errc::address_family_not_supported;
-  const IpAddress own = bound_ ? bound_ : source_;
-  if (ip.is_v4() && (options_.v6_only() || (own.is_v6() && !own.is_unspecified())))
-    return std::errc::network_unreachable;
-  if (ip.is_v6() && own.is_v4()) return std::errc::address_family_not_supported;
-  return {};
-}
-
-Result<DatagramSocket::Way> DatagramSocket::way_to(const Endpoint& to, const IpAddress& source,
-                                                   std::uint32_t interface_index) const {
-  if (const std::errc error = check_family(to.ip); error != std::errc{}) return failure(error);
-  const std::uint32_t bound_to = options_.interface_index();
-  std::uint32_t index = to.scope != 0 ? to.scope : interface_index;
-  if (bound_to != 0 && index != 0 && index != bound_to) return failure(std::errc::invalid_argument);
-  if (bound_to != 0) index = bound_to;
-  Way way;
-  IpAddress own = bound_ && !bound_.is_unspecified() ? bound_ : source_;
-  if (source) own = source;
-  if (own && (own.family() != to.ip.family() || !hub_.stack().is_own(own)))
-    return failure(std::errc::invalid_argument);
-  Policy policy = policy_;
-  // What has a virtual address cannot speak for the host.
-  if (own) policy.egress = Policy::Egress::Virtual;
-  const Decision decision = hub_.decide(to.ip, policy, index);
-  if (decision.way == Decision::Way::Refused) return failure(std::errc::network_unreachable);
-  if (decision.way == Decision::Way::Host) {
-    way.is_host = true;
-    return way;
-  }
-  way.packet.interface = decision.hop->interface;
-  way.packet.source = own ? own : decision.hop->source;
-  return way;
-}
-
-Outcome DatagramSocket::check_send(const Endpoint& to, std::size_t size,
-                                   std::uint32_t interface_index) {
-  if (is_shut_for_writing_) return failed(std::errc::broken_pipe);
-  const Endpoint destination = to ? to : peer_;
-  if (!destination) return failed(std::errc::destination_address_required);
-  if (destination.port == 0) return failed(std::errc::invalid_argument);
-  if (size > (destination.ip.is_v4() ? kMaxDatagram4 : kMaxDatagram6))
-    return failed(std::errc::message_size);
-  const auto way = way_to(destination, {}, interface_index);
-  if (!way) return failed(way.error());
-  if (way->is_host) return failed(std::errc::network_unreachable);
-  if (port_ == 0) {
-    // sendto(2)'s word for it.
-    if (enter_port(0) != std::errc{}) return failed(std::errc::resource_unavailable_try_again);
-  }
-  return {};
-}
 
 // ---------------------------------------------------------------- from the application
 
@@ -197,12 +60,15 @@ void DatagramSocket::advance() {
   send_waiting();
   if (application_gone_) {
     leave_port();
+    memberships_.leave_all();
+    host_.reset();
     drop_fd();
     is_over_ = true;
     return;
   }
   // The end of its writing half would wake us for ever.
   if (application_shut_) watch_for(0);
+  if (std::exchange(host_ready_, false)) receive_from_host();
   deliver();
 }
 
@@ -214,103 +80,182 @@ void DatagramSocket::send_waiting() {
   }
 }
 
+// Nothing in a message is to be trusted: whoever has the fd may write anything.
 void DatagramSocket::send(ByteView message) {
   if (message.empty()) return;
   const SocketName name{hub_.service(), id_};
   const auto header = DatagramHeader::read(message, name);
-  if (!header && DatagramHeader::begins_with_mark(message, name)) {
-    ++send_drops_;
-    return;
-  }
-  Endpoint to = peer_;
-  IpAddress source;
-  std::uint32_t interface_index = 0;
+  std::errc error{};
   if (header) {
-    message = message.subspan(DatagramHeader::kSize);
-    if (header->remote)
-      to = {header->remote.ip.unmapped(), header->remote.port, header->remote.scope};
-    source = header->local.ip.unmapped();
-    interface_index = header->interface_index;
+    Wishes wishes;
+    wishes.source = header->local.ip.unmapped();
+    if (wishes.source.is_unspecified()) wishes.source = {};
+    wishes.interface_index = header->interface_index;
+    wishes.hop_limit = std::min<int>(header->hop_limit, 255);
+    wishes.traffic_class = std::min<int>(header->traffic_class, 255);
+    const Endpoint to = header->remote ? Endpoint{header->remote.ip.unmapped(), header->remote.port,
+                                                  header->remote.scope}
+                                       : peer_;
+    error = send_to(to, wishes, message.subspan(DatagramHeader::kSize));
+  } else if (DatagramHeader::begins_with_mark(message, name)) {
+    error = std::errc::bad_message;
+  } else {
+    error = send_to(peer_, {}, message);
   }
-  std::errc error = std::errc::destination_address_required;
-  if (to && to.port != 0) {
-    const auto way = way_to(to, source, interface_index);
-    error = way ? std::errc{} : way.error();
-    if (way && port_ == 0) error = enter_port(0);
-    if (error == std::errc{} && way->is_host) error = std::errc::network_unreachable;
-    if (error == std::errc{}) error = hub_.stack().udp().send(port_, to, way->packet, message);
+  if (error == std::errc{}) return;
+  ++send_drops_;
+  log(LogArea::Sockets, LogLevel::Debug, "sock={} dropped a datagram: {}",
+      static_cast<std::uint64_t>(id_), std::make_error_code(error).message());
+}
+
+std::errc DatagramSocket::send_to(const Endpoint& to, const Wishes& wishes, ByteView payload) {
+  if (is_shut_for_writing_ && !application_gone_) return std::errc::broken_pipe;
+  if (!to) return std::errc::destination_address_required;
+  if (to.port == 0 && protocol_->has_ports()) return std::errc::invalid_argument;
+  auto way = way_to(to, wishes);
+  if (!way) return way.error();
+  if (way->is_group && !to.ip.is_multicast() && !options_.broadcast())
+    return std::errc::permission_denied;
+  if (const std::errc error = check_size(to, *way, payload.size()); error != std::errc{})
+    return error;
+  if (port_ == 0) {
+    if (const std::errc error = enter_port(0); error != std::errc{}) return error;
   }
-  if (error != std::errc{}) ++send_drops_;
+  if (way->is_host) {
+    if (const std::errc error = open_host({}); error != std::errc{}) return error;
+    return host_->send({to, wishes.source, way->host_interface, wishes.hop_limit,
+                        wishes.traffic_class, payload});
+  }
+  const int discover = to.ip.is_v4() ? options_.mtu_discover() : 0;
+  const std::size_t packet = payload.size() + protocol_->header_size() + 20;
+  way->packet.dont_fragment =
+      discover == IP_PMTUDISC_DO || discover == IP_PMTUDISC_PROBE ||
+      (discover == IP_PMTUDISC_WANT &&
+       packet <= hub_.stack().path_mtu(way->packet.interface, to.ip));
+  const Endpoint target{to.ip.is_unspecified() ? way->packet.source : to.ip, to.port};
+  return protocol_->send(port_, target, way->packet, payload);
 }
 
 // ---------------------------------------------------------------- to the application
 
 void DatagramSocket::on_datagram(const stack::Datagram& datagram) {
-  if (is_shut_for_reading_) return;
-  received_.push_back(datagram);
+  if (is_shut_for_reading_ || is_over_) return;
+  if (datagram.to.ip.is_multicast() &&
+      !memberships_.allows(datagram.interface, datagram.to.ip, datagram.from.ip,
+                           datagram_options_.multicast_all(datagram.to.ip.is_v6()))) {
+    return;
+  }
+  Arrival arrival{datagram, hub_.stack().index_of(datagram.interface), wall_ns(), {}};
+  arrival.datagram.from.scope = index_for(datagram.from.ip, datagram.interface);
+  arrival.datagram.to.scope = index_for(datagram.to.ip, datagram.interface);
+  arrivals_.push_back(std::move(arrival));
   hub_.soon(*this);
 }
 
-void DatagramSocket::on_icmp_error(const stack::IcmpError&) {}
+void DatagramSocket::on_icmp_error(const stack::IcmpError& error) {
+  if (error.mtu != 0) {
+    const int discover = error.remote.ip.is_v6() ? options_.v6_mtu_discover()
+                                                 : options_.mtu_discover();
+    const bool asks = error.remote.ip.is_v6() ? discover == IPV6_PMTUDISC_DO
+                                              : discover != IP_PMTUDISC_DONT;
+    if (asks && peer_) tell_error(std::errc::message_size);
+  } else if (error.is_hard && peer_) {
+    tell_error(error.error);
+  }
+}
 
-DatagramHeader DatagramSocket::header_for(const stack::Datagram& datagram) const {
+// The next call fails with it, once.
+void DatagramSocket::tell_error(std::errc error) {
+  const bool is_told_already = pending_error_ != std::errc{};
+  pending_error_ = error;
+  if (is_told_already) return;
+  Arrival arrival;
+  arrival.error = error;
+  arrivals_.push_back(std::move(arrival));
+  hub_.soon(*this);
+}
+
+void DatagramSocket::receive_from_host() {
+  for (HostDatagrams::Incoming& incoming : host_->receive()) {
+    if (is_shut_for_reading_) continue;
+    Arrival arrival;
+    arrival.datagram.from = incoming.from;
+    arrival.datagram.to = incoming.to;
+    if (arrival.datagram.to.ip.needs_scope())
+      arrival.datagram.to.scope = incoming.interface_index;
+    arrival.datagram.hop_limit = incoming.hop_limit;
+    arrival.datagram.traffic_class = incoming.traffic_class;
+    arrival.datagram.payload = std::move(incoming.payload);
+    arrival.interface_index = incoming.interface_index;
+    arrival.received_ns = wall_ns();
+    // A connected socket has its peer on a network of ours.
+    if (!peer_) arrivals_.push_back(std::move(arrival));
+  }
+}
+
+DatagramHeader DatagramSocket::header_for(const Arrival& arrival) const {
   DatagramHeader header;
   header.socket = {hub_.service(), id_};
   header.domain = kind_.domain;
-  header.remote = in_family(datagram.from);
-  header.local = in_family(datagram.to);
-  header.hop_limit = datagram.hop_limit;
-  header.traffic_class = datagram.traffic_class;
-  header.received_ns = wall_ns();
+  if (arrival.error != std::errc{}) {
+    header.kind = DatagramHeader::Kind::Error;
+    header.error = arrival.error;
+    return header;
+  }
+  header.wanted = datagram_options_.wanted();
+  header.remote = in_family(arrival.datagram.from);
+  header.local = in_family(arrival.datagram.to);
+  header.interface_index = arrival.interface_index;
+  header.hop_limit = arrival.datagram.hop_limit;
+  header.traffic_class = arrival.datagram.traffic_class;
+  header.received_ns = arrival.received_ns;
   return header;
 }
 
-bool DatagramSocket::must_have_header(const stack::Datagram& datagram) const {
-  if (!peer_ || datagram.payload.size() == 0) return true;
+bool DatagramSocket::must_have_header(const Arrival& arrival) const {
+  if (arrival.error != std::errc{} || !peer_ || datagram_options_.wanted() != 0) return true;
+  if (arrival.datagram.payload.size() == 0) return true;
   std::array<std::uint8_t, DatagramHeader::kMarkSize> start{};
-  datagram.payload.copy_to(start);
+  arrival.datagram.payload.copy_to(start);
   return DatagramHeader::begins_with_mark(start, {hub_.service(), id_});
 }
 
-void DatagramSocket::deliver() {
-  // Reassembled datagrams come in pieces, at most one for each fragment.
+bool DatagramSocket::write_message(const Arrival& arrival) {
+  // Reassembled datagrams come in pieces, one for each fragment.
   constexpr std::size_t kPieces = 64;
-  for (const stack::Datagram& datagram : received_) {
-    std::array<std::uint8_t, DatagramHeader::kSize> header;
-    std::array<iovec, kPieces> vectors;
-    std::size_t count = 0;
-    if (must_have_header(datagram)) {
-      header_for(datagram).write(header);
-      vectors[count++] = {header.data(), header.size()};
-    }
-    count += datagram.payload.describe(std::span(vectors).subspan(count));
-    if (write_some(fd_.get(), std::span(vectors).first(count)) < 0) ++receive_drops_;
+  std::array<std::uint8_t, DatagramHeader::kSize> header;
+  std::array<iovec, kPieces + 1> vectors;
+  std::size_t count = 0;
+  if (must_have_header(arrival)) {
+    header_for(arrival).write(header);
+    vectors[count++] = {header.data(), header.size()};
   }
-  received_.clear();
+  const stack::PbufHandle& payload = arrival.datagram.payload;
+  const std::size_t pieces = payload.describe(std::span(vectors).subspan(count));
+  if (pieces == 0 && payload.size() > 0) {  // more of them than fit
+    Bytes whole(payload.size());
+    payload.copy_to(whole);
+    vectors[count] = {whole.data(), whole.size()};
+    return write_some(fd_.get(), std::span(vectors).first(count + 1)) >= 0;
+  }
+  return write_some(fd_.get(), std::span(vectors).first(count + pieces)) >= 0;
 }
 
-// ---------------------------------------------------------------- options
-
-Options::Facts DatagramSocket::facts() const {
-  Options::Facts facts;
-  facts.domain = kind_.domain;
-  facts.type = kind_.type;
-  facts.protocol = IPPROTO_UDP;
-  facts.is_bound = port_ != 0;
-  facts.stack = &hub_.stack();
-  return facts;
-}
-
-Result<std::optional<Bytes>> DatagramSocket::get_option(int level, int name,
-                                                        std::size_t size) const {
-  return options_.get(level, name, size, facts());
-}
-
-Result<bool> DatagramSocket::set_option(int level, int name, ByteView value) {
-  const auto done = options_.set(level, name, value, facts());
-  if (!done) return failure(done.error());
-  if (port_ != 0) hub_.stack().udp().ports().change(*this, claim());
-  return *done == Options::Set::Done;
+void DatagramSocket::deliver() {
+  if (arrivals_.empty()) return;
+  // What the application has not read, in the kernel's measure, which is also SO_RCVBUF's.
+  const std::size_t limit = options_.receive_limit();
+  std::size_t waiting = limit == 0 ? 0 : unread_by_peer(fd_.get());
+  for (const Arrival& arrival : arrivals_) {
+    // One that is larger than all the room finds its way in when there is some left.
+    const bool is_full = limit != 0 && waiting > limit;
+    if (is_full || !write_message(arrival)) {
+      ++receive_drops_;
+    } else if (limit != 0) {
+      waiting = unread_by_peer(fd_.get());
+    }
+  }
+  arrivals_.clear();
 }
 
 }  // namespace ztshim::sockets

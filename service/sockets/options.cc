@@ -209,6 +209,11 @@ std::size_t Options::window_limit() const {
   return static_cast<std::size_t>(effective_buffer(values_.receive_buffer, kMinReceiveBuffer));
 }
 
+std::size_t Options::receive_limit() const {
+  if (values_.receive_buffer == 0) return 0;
+  return static_cast<std::size_t>(effective_buffer(values_.receive_buffer, kMinReceiveBuffer));
+}
+
 Result<std::optional<Bytes>> Options::get(int level, int name, std::size_t size,
                                           const Facts& facts) const {
   const auto number = [&](int value) {
@@ -216,6 +221,7 @@ Result<std::optional<Bytes>> Options::get(int level, int name, std::size_t size,
   };
   if (level == IPPROTO_IPV6 && facts.domain == AF_INET)
     return failure(std::errc::operation_not_supported);
+  const bool is_stream = facts.type == SOCK_STREAM;
   if (level == SOL_SOCKET) {
     switch (name) {
       case SO_DOMAIN:
@@ -234,11 +240,11 @@ Result<std::optional<Bytes>> Options::get(int level, int name, std::size_t size,
         return number(static_cast<int>(interface_index_));
       case SO_SNDBUF:
         return number(values_.send_buffer == 0
-                          ? kReportedSendBuffer
+                          ? (is_stream ? kReportedSendBuffer : kReportedDatagramBuffer)
                           : effective_buffer(values_.send_buffer, kMinSendBuffer));
       case SO_RCVBUF:
         return number(values_.receive_buffer == 0
-                          ? kReportedReceiveBuffer
+                          ? (is_stream ? kReportedReceiveBuffer : kReportedDatagramBuffer)
                           : effective_buffer(values_.receive_buffer, kMinReceiveBuffer));
       default:
         break;

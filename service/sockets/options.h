@@ -45,6 +45,7 @@ class Options {
     Bytes value;
   };
   const std::vector<Remembered>& remembered() const { return remembered_; }
+  void remember(int level, int name, ByteView value);
 
   // What SO_BINDTODEVICE and the like (or a scope) have bound it to, ours or the host's; 0:
   // nothing.
@@ -52,6 +53,16 @@ class Options {
   void bind_to_interface(std::uint32_t index) { interface_index_ = index; }
 
   bool reuse_address() const { return values_.reuse_address != 0 || values_.reuse_port != 0; }
+  bool reuse_address_alone() const { return values_.reuse_address != 0; }
+  bool broadcast() const { return values_.broadcast != 0; }
+  int ttl() const { return values_.ttl; }
+  int tos() const { return values_.tos; }
+  int unicast_hops() const { return values_.unicast_hops; }
+  int traffic_class() const { return values_.traffic_class; }
+  int mtu_discover() const { return values_.mtu_discover; }
+  int v6_mtu_discover() const { return values_.v6_mtu_discover; }
+  // Of what a datagram socket holds for its application, in the kernel's measure; 0: the pair's.
+  std::size_t receive_limit() const;
   bool reuse_port() const { return values_.reuse_port != 0; }
   bool v6_only() const { return values_.v6_only != 0; }
   bool is_corked() const { return values_.cork != 0; }
@@ -78,7 +89,6 @@ class Options {
     int receive_traffic_class = 0, receive_hop_limit = 0, v6_packet_info = 0;
     int v6_only = 0, unicast_hops = 64, traffic_class = 0, auto_flow_label = 1, v6_mtu_discover = 1;
   };
-  void remember(int level, int name, ByteView value);
   void forget(int level, int name);
   Result<Set> set_device(ByteView name, const Facts& facts);
   Result<Set> set_device_index(ByteView value, const Facts& facts);

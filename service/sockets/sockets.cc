@@ -66,6 +66,7 @@ class Sockets::Impl {
     bool is_hosts() const { return index != 0 && !id; }
   };
   Device device(std::uint32_t index) const { return {index, table.stack().find_interface(index)}; }
+  bool is_group_of_ours(const Device& device, const IpAddress& ip, const Policy& policy) const;
   // May a socket on this device be bound to this address?
   bool is_bindable(const Device& device, const IpAddress& ip) const;
 
@@ -85,13 +86,14 @@ Result<Sockets::Created> Sockets::create(const SocketKind& kind, int owner_pid) 
   auto pair =
       make_pair(SocketName{impl_->table.service(), id}, is_stream ? SOCK_STREAM : SOCK_SEQPACKET);
   if (!pair) return failure(pair.error());
+  auto protocol = is_stream ? nullptr : DatagramProtocol::of(plain, impl_->table.stack());
   std::unique_ptr<Socket> socket;
   if (is_stream) {
     socket = std::make_unique<TcpSocket>(impl_->table, id, plain, owner_pid,
                                          std::move(pair->service_end));
   } else {
     socket = std::make_unique<DatagramSocket>(impl_->table, id, plain, owner_pid,
-                                              std::move(pair->service_end));
+                                              std::move(protocol), std::move(pair->service_end));
   }
   if (!socket->is_watched()) return failure(std::errc::no_buffer_space);
   impl_->table.add(std::move(socket));
@@ -175,6 +177,8 @@ Outcome Sockets::bind(SocketId id, const Endpoint& asked, const Policy& policy) 
     }
   } else if (local.ip.is_loopback()) {
     if (policy.loopback == Policy::Loopback::Host) return host();
+  } else if (datagrams != nullptr && impl_->is_group_of_ours(device, local.ip, policy)) {
+    // Heard there, never spoken from.
   } else if (!impl_->is_bindable(device, local.ip)) {
     return may_be_host && !device.id ? host() : failed(std::errc::address_not_available);
   }
@@ -184,6 +188,16 @@ Outcome Sockets::bind(SocketId id, const Endpoint& asked, const Policy& policy) 
   }
   if (impl_->is_port_taken(*stream, local)) return failed(std::errc::address_in_use);
   return stream->bind(local, device.id);
+}
+
+bool Sockets::Impl::is_group_of_ours(const Device& device, const IpAddress& ip,
+                                     const Policy& policy) const {
+  if (ip.is_multicast()) {
+    return device.id || policy.loopback == Policy::Loopback::Virtual ||
+           (device.index == 0 && table.stack().group_interface(ip.family()));
+  }
+  return table.stack().is_broadcast(ip) && !device.is_hosts() &&
+         table.stack().group_interface(IpFamily::V4);
 }
 
 bool Sockets::Impl::is_bindable(const Device& device, const IpAddress& ip) const {

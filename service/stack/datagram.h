@@ -33,6 +33,8 @@ struct PacketWay {
   IpAddress source;
   std::uint8_t hop_limit = 64, traffic_class = 0;
   bool dont_fragment = false;  // IPv4; nobody on the way fragments IPv6
+  // To a group or a broadcast address: for our own sockets as well; for nobody else.
+  bool loops = false, stays_here = false;
 };
 
 }  // namespace ztshim::stack

@@ -17,6 +17,18 @@ constexpr std::uint8_t kUnreachable6 = 1, kTooBig6 = 2, kTimeExceeded6 = 3, kPar
 constexpr unsigned kLeastMtu = 552;  // Linux' min_pmtu
 constexpr unsigned kLeastMtu6 = 1280;
 
+// As Linux tells them apart.
+bool is_hard(std::uint8_t type, std::uint8_t code) {
+  if (type == kParameterProblem) return true;
+  if (type != kUnreachable) return false;
+  return code == 2 || code == 3 || (code >= 6 && code <= 10) || code >= 13;
+}
+
+bool is_hard6(std::uint8_t type, std::uint8_t code) {
+  if (type == kParameterProblem6) return true;
+  return type == kUnreachable6 && (code == 1 || code == 4 || code == 5 || code == 6);
+}
+
 // Addresses and ports of the packet quoted in an error; ours is the sender.
 bool read_quoted(ByteView quoted, bool is_v6, IcmpError& about) {
   Reader in(quoted);
@@ -50,8 +62,12 @@ bool read_quoted(ByteView quoted, bool is_v6, IcmpError& about) {
     // An echo: type, code and checksum, then the identifier, which stands for the port.
     about.remote.port = 0;
     about.local.port = in.be<std::uint16_t>();
+    in.take(2);
   }
-  return !in.failed();
+  if (about.protocol == kUdp) in.take(4);
+  if (in.failed()) return false;
+  about.quoted = to_bytes(in.take(in.remaining()));
+  return true;
 }
 
 std::optional<IcmpError> parse_v4(ByteView packet) {
@@ -62,6 +78,10 @@ std::optional<IcmpError> parse_v4(ByteView packet) {
   const ByteView icmp = packet.subspan(header, total - header);
   const std::uint8_t type = icmp[0], code = icmp[1];
   IcmpError about;
+  about.from = IpAddress::v4(packet.subspan(12, 4));
+  about.type = type;
+  about.code = code;
+  about.is_hard = is_hard(type, code);
   if (type == kUnreachable && code == kFragmentationNeeded) {
     const unsigned mtu = static_cast<unsigned>(icmp[6] << 8 | icmp[7]);
     about.mtu = std::max(mtu, kLeastMtu);
@@ -87,6 +107,10 @@ std::optional<IcmpError> parse_v6(ByteView packet) {
   const ByteView icmp = packet.subspan(kHeader, length);
   const std::uint8_t type = icmp[0], code = icmp[1];
   IcmpError about;
+  about.from = IpAddress::v6(packet.subspan(8, 16));
+  about.type = type;
+  about.code = code;
+  about.is_hard = is_hard6(type, code);
   if (type == kUnreachable6) {
     about.error = errno_of_unreachable(code, true);
   } else if (type == kTooBig6) {

@@ -20,6 +20,12 @@ struct IcmpError {
   std::uint8_t protocol = 0;
   Endpoint local, remote;
   std::uint32_t sequence = 0;  // TCP's
+  // For whoever wants to know more (IP_RECVERR). Hard ones end what was tried; Linux tells the
+  // others to those alone who have asked for them.
+  bool is_hard = false;
+  IpAddress from;  // whose error it is
+  std::uint8_t type = 0, code = 0;
+  Bytes quoted;  // what is left of our packet behind the transport's header
 };
 
 // `packet`: an IPv4 or IPv6 packet whose addresses were checked. Nothing when it is no error or a

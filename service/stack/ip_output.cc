@@ -2,6 +2,8 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
+
 #include "lwip/ip.h"
 #include "lwip/ip4.h"
 #include "lwip/ip6.h"
@@ -14,6 +16,21 @@
 
 namespace ztshim::stack {
 namespace {
+
+// lwIP fragments IPv4 by the netif's MTU alone. (For IPv6 it remembers what routers say.)
+class SmallerMtu {
+ public:
+  SmallerMtu(netif& out, unsigned mtu) : out_(out), before_(out.mtu) {
+    out.mtu = static_cast<u16_t>(std::min<unsigned>(out.mtu, mtu));
+  }
+  ~SmallerMtu() { out_.mtu = before_; }
+  SmallerMtu(const SmallerMtu&) = delete;
+  SmallerMtu& operator=(const SmallerMtu&) = delete;
+
+ private:
+  netif& out_;
+  const u16_t before_;
+};
 
 // By hand, because lwIP knows no way to forbid fragmenting.
 err_t send_v4(netif& out, std::uint8_t protocol, const IpAddress& to, const PacketWay& way,
@@ -52,12 +69,14 @@ err_t send_v6(netif& out, std::uint8_t protocol, const IpAddress& to, const Pack
 }  // namespace
 
 std::errc send_packet(const Interfaces& interfaces, std::uint8_t protocol, const IpAddress& to,
-                      const PacketWay& way, const PbufHandle& payload) {
+                      const PacketWay& way, unsigned path_mtu, const PbufHandle& payload) {
   const Interface* const interface = interfaces.find(way.interface);
   if (interface == nullptr) return std::errc::network_unreachable;
   // What is for ourselves turns round in the netif that has the address.
-  netif* const out = interface->netif_for(interface->owns(to) ? to : way.source);
+  netif* out = interface->broadcast_netif(to);
+  if (out == nullptr) out = interface->netif_for(interface->owns(to) ? to : way.source);
   if (out == nullptr) return std::errc::network_unreachable;
+  const SmallerMtu smaller(*out, path_mtu);
   const err_t error = to.is_v4() ? send_v4(*out, protocol, to, way, payload.get())
                                  : send_v6(*out, protocol, to, way, payload.get());
   return errno_of(error, Phase::Connecting);

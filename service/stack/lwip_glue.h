@@ -13,6 +13,7 @@
 namespace ztshim::stack {
 
 class Echo;
+class Groups;
 class Interfaces;
 class Udp;
 
@@ -24,6 +25,7 @@ struct Glue {
   Interfaces* interfaces = nullptr;
   Echo* echo = nullptr;
   Udp* udp = nullptr;
+  const Groups* groups = nullptr;
   std::uint64_t sequence_secret[2] = {};
   // Set while an address is taken away: the connections that end meanwhile end because of it.
   bool removing_address = false;

@@ -40,6 +40,10 @@ err_t ztshim_lwip_may_enter(struct tcp_pcb* pcb, const struct tcp_hdr* header);
  * Ours have the prefixes that the controller says (a 6PLANE network is a /40). */
 #undef ip6_addr_net_eq
 #define ip6_addr_net_eq(target, own) ztshim_lwip_same_link6(target, own)
+/* Interface has looked already whether somebody wants what is sent to a group; without MLD lwIP
+ * would take in the group of all nodes alone. */
+#undef ip6_addr_isallnodes_iflocal
+#define ip6_addr_isallnodes_iflocal(group) ip6_addr_ismulticast(group)
 #define LWIP_HOOK_TCP_ISN(local, local_port, remote, remote_port) \
   ztshim_lwip_sequence_number(local, local_port, remote, remote_port)
 /* Only listeners and TIME_WAIT have a question; everybody else takes the short way. */

@@ -17,6 +17,7 @@
 #include "lwip/prot/ip.h"
 #include "netif/ethernet.h"
 #include "service/stack/echo.h"
+#include "service/stack/groups.h"
 #include "service/stack/icmp_error.h"
 #include "service/stack/pcb.h"
 #include "service/stack/udp.h"
@@ -98,6 +99,14 @@ struct RemovingAddress {
   RemovingAddress() { glue.removing_address = true; }
   ~RemovingAddress() { glue.removing_address = false; }
 };
+
+// The group in which a host is asked for this address of its own (RFC 4291 2.7.1).
+IpAddress solicited_node(const IpAddress& own) {
+  std::array<std::uint8_t, 16> group{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff};
+  const ByteView bytes = own.bytes();
+  std::copy(bytes.end() - 3, bytes.end(), group.end() - 3);
+  return IpAddress::v6(group);
+}
 
 IpAddress netif_ip(const netif& n) { return from_lwip(*netif_ip4_addr(&n)); }
 
@@ -280,6 +289,7 @@ void Interface::input_ip(std::uint64_t destination, ByteView payload, bool is_v6
     // Neighbour discovery and replies to our link-local address.
     if (!(is_v6 && (to.is_link_local() || to.is_multicast()))) return;
   }
+  if (to.is_multicast() && !takes_group(to)) return;
   if (is_v6 && is_router_talk(payload)) return;
   // Linux answers pings to a group over IPv6 alone (icmp_echo_ignore_broadcasts).
   if (!is_v6 && is_group && is_echo_request(payload)) return;
@@ -307,6 +317,35 @@ void Interface::input_ip(std::uint64_t destination, ByteView payload, bool is_v6
   } else {
     ip4_input(p, n);
   }
+}
+
+bool Interface::takes_group(const IpAddress& group) const {
+  static const IpAddress all_v4 = *IpAddress::parse("224.0.0.1");
+  static const IpAddress all_v6 = *IpAddress::parse("ff02::1");
+  static const IpAddress all_here = *IpAddress::parse("ff01::1");
+  if (group == all_v4 || group == all_v6 || group == all_here) return true;
+  if (glue.groups != nullptr && glue.groups->has(id_, group)) return true;
+  if (!group.is_v6()) return false;
+  const auto is_solicited = [&](const IpAddress& own) {
+    return own.is_v6() && solicited_node(own) == group;
+  };
+  return is_solicited(link_local()) ||
+         std::any_of(config_.addresses.begin(), config_.addresses.end(),
+                     [&](const IpPrefix& address) { return is_solicited(address.ip); });
+}
+
+bool Interface::is_broadcast(const IpAddress& ip) const {
+  return broadcast_netif(ip) != nullptr;
+}
+
+netif* Interface::broadcast_netif(const IpAddress& ip) const {
+  if (!ip.is_v4()) return nullptr;
+  const ip4_addr_t address = to_lwip4(ip);
+  for (const auto& n : netifs_) {
+    if (!ip4_addr_isany_val(*netif_ip4_addr(n.get())) && ip4_addr_isbroadcast(&address, n.get()))
+      return n.get();
+  }
+  return nullptr;
 }
 
 bool Interface::owns(const IpAddress& ip) const {

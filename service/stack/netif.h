@@ -35,6 +35,10 @@ class Interface {
   IpAddress link_local() const;
   // The netif for packets from `source` (any, if it is empty).
   netif* netif_for(const IpAddress& source) const;
+  // The one with the subnet whose broadcast address that is (or any, for 255.255.255.255).
+  netif* broadcast_netif(const IpAddress& ip) const;
+  bool is_broadcast(const IpAddress& ip) const;
+  bool takes_group(const IpAddress& group) const;
   bool has(const netif& candidate) const;
   bool has_local_packets() const;
   void deliver_local_packets();

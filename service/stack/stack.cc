@@ -1,5 +1,6 @@
 #include "service/stack/stack.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "common/log.h"
@@ -11,6 +12,7 @@
 #include "lwip/tcp.h"
 #include "lwip/timeouts.h"
 #include "service/stack/echo.h"
+#include "service/stack/groups.h"
 #include "service/stack/lwip_glue.h"
 #include "service/stack/netif.h"
 #include "service/stack/udp.h"
@@ -55,6 +57,7 @@ class Stack::Impl {
   Interfaces interfaces;
   Echo echo;
   Udp udp{interfaces};
+  Groups groups;
   bool has_time = false;
 };
 
@@ -67,6 +70,7 @@ Stack::Stack(std::function<void(const OutgoingFrame&)> output,
   glue.interfaces = &impl_->interfaces;
   glue.echo = &impl_->echo;
   glue.udp = &impl_->udp;
+  glue.groups = &impl_->groups;
   glue.random(MutableBytes(reinterpret_cast<std::uint8_t*>(glue.sequence_secret),
                            sizeof glue.sequence_secret));
 }
@@ -79,6 +83,7 @@ Stack::~Stack() {
   glue.interfaces = nullptr;
   glue.echo = nullptr;
   glue.udp = nullptr;
+  glue.groups = nullptr;
   glue.random = nullptr;
 }
 
@@ -159,8 +164,57 @@ bool Stack::is_own_on(InterfaceId id, const IpAddress& ip) const {
 
 bool Stack::is_own(const IpAddress& ip) const { return impl_->interfaces.owner_of(ip) != nullptr; }
 
-std::optional<Stack::Hop> Stack::route(const IpAddress& destination) const {
-  return impl_->interfaces.route(IpAddress{}, destination);
+std::optional<InterfaceId> Stack::owner_of(const IpAddress& ip) const {
+  const Interface* const owner = impl_->interfaces.owner_of(ip);
+  return owner == nullptr ? std::nullopt : std::optional(owner->id());
+}
+
+bool Stack::is_broadcast(const IpAddress& ip) const {
+  if (ip.is_v4() && ip.v4_number() == 0xffffffff) return true;
+  const auto& all = impl_->interfaces.all();
+  return std::any_of(all.begin(), all.end(), [&](const auto& entry) {
+    return !entry.second->is_loopback() && entry.second->is_broadcast(ip);
+  });
+}
+
+std::optional<InterfaceId> Stack::group_interface(IpFamily family) const {
+  for (const auto& [id, interface] : impl_->interfaces.all()) {
+    if (interface->is_loopback()) continue;
+    for (const IpPrefix& address : interface->config().addresses) {
+      if (address.ip.family() == family) return id;
+    }
+  }
+  return std::nullopt;
+}
+
+IpAddress Stack::source_on(InterfaceId id, const IpAddress& destination) const {
+  const Interface* const interface = impl_->interfaces.find(id);
+  if (interface == nullptr) return {};
+  const bool is_of_link = destination.is_v6() && destination.needs_scope();
+  if (is_of_link && interface->link_local()) return interface->link_local();
+  const IpAddress found = interface->source_for(destination, destination);
+  return found || destination.is_v4() ? found : interface->link_local();
+}
+
+bool Stack::takes_group(InterfaceId id, const IpAddress& group) const {
+  const Interface* const interface = impl_->interfaces.find(id);
+  return interface != nullptr && interface->takes_group(group);
+}
+
+unsigned Stack::link_mtu(InterfaceId id) const {
+  const Interface* const interface = impl_->interfaces.find(id);
+  const netif* const out = interface == nullptr ? nullptr : interface->netif_for({});
+  return out == nullptr ? 0 : out->mtu;
+}
+
+unsigned Stack::path_mtu(InterfaceId id, const IpAddress& destination) const {
+  const unsigned link = link_mtu(id);
+  return link == 0 ? 0 : impl_->udp.path_mtus().find(destination, link, glue.now);
+}
+
+std::optional<Stack::Hop> Stack::route(const IpAddress& destination,
+                                       const IpAddress& source) const {
+  return impl_->interfaces.route(source, destination);
 }
 
 std::optional<Stack::Hop> Stack::route_on(InterfaceId id, const IpAddress& destination) const {
@@ -194,6 +248,7 @@ std::optional<std::uint64_t> Stack::neighbour(const Hop& hop) const {
 }
 
 Udp& Stack::udp() { return impl_->udp; }
+Groups& Stack::groups() { return impl_->groups; }
 
 void Stack::set_echo_listener(std::function<void(const EchoReply&)> listener) {
   impl_->echo.set_listener(std::move(listener));

@@ -59,6 +59,7 @@ struct EchoReply {
   std::errc error{};      // an ICMP error instead of an answer; has no sequence number
 };
 
+class Groups;
 class Udp;
 
 class Stack {
@@ -100,6 +101,18 @@ class Stack {
   bool is_own(const IpAddress& ip) const;
   // Likewise of this one; its link-local address, too.
   bool is_own_on(InterfaceId id, const IpAddress& ip) const;
+  std::optional<InterfaceId> owner_of(const IpAddress& ip) const;
+  // 255.255.255.255 or a subnet's.
+  bool is_broadcast(const IpAddress& ip) const;
+  // Where groups and 255.255.255.255 go when nobody says: the first network with such an address.
+  std::optional<InterfaceId> group_interface(IpFamily family) const;
+  // The own address for groups and broadcasts sent out there; empty: none of the family.
+  IpAddress source_on(InterfaceId id, const IpAddress& destination) const;
+  // Do its packets come in? Joined ones do, and those that every host has.
+  bool takes_group(InterfaceId id, const IpAddress& group) const;
+  unsigned link_mtu(InterfaceId id) const;
+  // The largest packets that get there through it; 0: no such interface.
+  unsigned path_mtu(InterfaceId id, const IpAddress& destination) const;
   // The interface and next hop for a destination: a connected subnet, a managed route, longest
   // prefix first. Nothing: not virtual.
   struct Hop {
@@ -107,7 +120,8 @@ class Stack {
     IpAddress next_hop;
     IpAddress source;  // the own address to use
   };
-  std::optional<Hop> route(const IpAddress& destination) const;
+  // `source`: the own address that is to be used; its interface goes before equal ones.
+  std::optional<Hop> route(const IpAddress& destination, const IpAddress& source = {}) const;
   // By one interface alone; link-local destinations and groups, which need that, too.
   std::optional<Hop> route_on(InterfaceId id, const IpAddress& destination) const;
   // The next hop's MAC, if it has been learned (IPv4 ARP, IPv6 ND).
@@ -116,6 +130,7 @@ class Stack {
   bool is_neighbour_known(const Hop& hop) const;
 
   Udp& udp();
+  Groups& groups();
 
   // Answers to send_echo(); the listener must not call the stack back.
   void set_echo_listener(std::function<void(const EchoReply&)> listener);

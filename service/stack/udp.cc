@@ -50,6 +50,8 @@ std::errc Udp::send(std::uint16_t from_port, const Endpoint& to, const PacketWay
                     ByteView payload) {
   const std::size_t headers = UDP_HLEN + (to.ip.is_v6() ? IP6_HLEN : IP_HLEN);
   if (payload.size() + headers > kLargestPacket) return std::errc::message_size;
+  if (way.loops) loop(from_port, to, way, payload);
+  if (way.stays_here) return {};
   const PbufHandle packet = PbufHandle::copy_of(payload);
   pbuf* const p = packet.get();
   if (p == nullptr || pbuf_add_header(p, UDP_HLEN) != 0) return std::errc::no_buffer_space;
@@ -65,7 +67,20 @@ std::errc Udp::send(std::uint16_t from_port, const Endpoint& to, const PacketWay
   // Zero would mean that there is none.
   header.chksum = sum == 0 ? 0xffff : sum;
   std::memcpy(p->payload, &header, sizeof header);
-  return send_packet(interfaces_, IP_PROTO_UDP, to.ip, way, packet);
+  const unsigned mtu = path_mtus_.find(to.ip, kLargestPacket, glue.now);
+  return send_packet(interfaces_, IP_PROTO_UDP, to.ip, way, mtu, packet);
+}
+
+void Udp::loop(std::uint16_t from_port, const Endpoint& to, const PacketWay& way,
+               ByteView payload) {
+  Datagram datagram;
+  datagram.from = {way.source, from_port};
+  datagram.to = {to.ip, to.port};
+  datagram.interface = way.interface;
+  datagram.hop_limit = way.hop_limit;
+  datagram.traffic_class = way.traffic_class;
+  datagram.payload = PbufHandle::copy_of(payload);
+  if (datagram.payload) deliver(datagram, true);
 }
 
 void Udp::input(pbuf* p, const netif& in) {
@@ -85,10 +100,13 @@ void Udp::input(pbuf* p, const netif& in) {
     datagram.traffic_class = IPH_TOS(ip4_current_header());
   }
   const bool is_group = ip_addr_ismulticast(ip_current_dest_addr()) ||
-                        ip_addr_isbroadcast(ip_current_dest_addr(), &in);
+                        ip_addr_isbroadcast(ip_current_dest_addr(), ip_current_netif());
+  // lwIP takes in what is for any of our netifs; broadcasts of another network are not for this.
+  if (is_group && ip_current_netif()->state != in.state) return;
+  const bool is_private = !is_group && (p->flags & (PBUF_FLAG_LLBCAST | PBUF_FLAG_LLMCAST)) == 0;
   pbuf_remove_header(p, UDP_HLEN);
   datagram.payload = packet;
-  if (deliver(datagram, is_group) || is_group) return;
+  if (deliver(datagram, is_group) || !is_private) return;
   datagram.payload = {};
   pbuf_header_force(p, static_cast<s16_t>(ip_current_header_tot_len() + UDP_HLEN));
   icmp_port_unreach(ip_current_is_v6(), p);
@@ -108,8 +126,10 @@ bool Udp::deliver(const Datagram& datagram, bool is_group) {
 
 bool Udp::on_icmp_error(const IcmpError& error, InterfaceId interface) {
   DatagramReceiver* const sender = ports_.find({error.remote, error.local, interface});
-  if (sender != nullptr) sender->on_icmp_error(error);
-  return sender != nullptr;
+  if (sender == nullptr) return false;
+  if (error.mtu != 0) path_mtus_.note(error.remote.ip, error.mtu, glue.now);
+  sender->on_icmp_error(error);
+  return true;
 }
 
 }  // namespace ztshim::stack

@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "service/stack/datagram.h"
+#include "service/stack/path_mtu.h"
 #include "service/stack/port_table.h"
 
 struct netif;
@@ -19,6 +20,7 @@ class Udp {
   explicit Udp(const Interfaces& interfaces);
 
   PortTable& ports() { return ports_; }
+  const PathMtus& path_mtus() const { return path_mtus_; }
 
   // EMSGSIZE and what send_packet() says. `from.ip` is the way's source.
   std::errc send(std::uint16_t from_port, const Endpoint& to, const PacketWay& way,
@@ -31,9 +33,12 @@ class Udp {
 
  private:
   bool deliver(const Datagram& datagram, bool is_group);
+  // What we send to a group or a broadcast address is for our own sockets, too.
+  void loop(std::uint16_t from_port, const Endpoint& to, const PacketWay& way, ByteView payload);
 
   const Interfaces& interfaces_;
   PortTable ports_;
+  PathMtus path_mtus_;
 };
 
 }  // namespace ztshim::stack
