@@ -1,5 +1,7 @@
 #include "service/network_bridge.h"
 
+#include <algorithm>
+
 #include "common/log.h"
 
 namespace ztshim {
@@ -40,6 +42,37 @@ void NetworkBridge::update(NetworkId network) {
   }
   stack_.set_interface(interface_of(network), config);
   interfaces_[network] = std::move(config);
+}
+
+namespace {
+
+// RFC 1112 6.4 and RFC 2464 7: several groups share an address.
+MacAddress mac_of(const IpAddress& group) {
+  if (group.is_v4()) return MacAddress(0x0100'5e00'0000 | (group.v4_number() & 0x7fffff));
+  std::uint64_t low = 0;
+  for (const std::uint8_t byte : group.bytes().last(4)) low = low << 8 | byte;
+  return MacAddress(0x3333'0000'0000 | low);
+}
+
+}  // namespace
+
+void NetworkBridge::set_groups(Now now, stack::InterfaceId interface,
+                               const std::vector<IpAddress>& groups, Outbox& out) {
+  if (interface == stack::kLoopback) return;
+  const NetworkId network(static_cast<std::uint64_t>(interface));
+  std::vector<MulticastGroup> wanted;
+  for (const IpAddress& group : groups) wanted.push_back({mac_of(group), 0});
+  std::sort(wanted.begin(), wanted.end());
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  groups_[network] = std::move(wanted);
+  renew_groups(now, network, out);
+}
+
+void NetworkBridge::renew_groups(Now now, NetworkId network, Outbox& out) {
+  const auto found = groups_.find(network);
+  if (found == groups_.end()) return;
+  node_.vl2().set_host_groups(now, network, found->second, out);
+  if (found->second.empty()) groups_.erase(found);
 }
 
 void NetworkBridge::deliver(const Outbox& out) {

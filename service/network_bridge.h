@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <vector>
 
 #include "common/rpc_records.h"
 #include "service/node/node.h"
@@ -23,6 +24,11 @@ class NetworkBridge {
   // A frame from the stack.
   void send(Now now, const stack::OutgoingFrame& frame, Outbox& out);
 
+  // What applications have joined on an interface; kept for when its network comes back.
+  void set_groups(Now now, stack::InterfaceId interface, const std::vector<IpAddress>& groups,
+                  Outbox& out);
+  void renew_groups(Now now, NetworkId network, Outbox& out);
+
   // What applications see as the interface's name: "zt" and ten digits made of the network ID.
   static std::string interface_name(NetworkId network);
   static constexpr std::uint32_t kFirstIndex = rpc::kFirstInterfaceIndex;
@@ -39,6 +45,7 @@ class NetworkBridge {
   stack::Stack& stack_;
   std::map<NetworkId, stack::InterfaceConfig> interfaces_;  // as they were set last
   std::map<NetworkId, std::uint32_t> indices_;
+  std::map<NetworkId, std::vector<MulticastGroup>> groups_;
 };
 
 }  // namespace ztshim

@@ -6,6 +6,7 @@
 
 #include "common/log.h"
 #include "service/host/local_settings.h"
+#include "service/stack/groups.h"
 
 namespace ztshim {
 namespace {
@@ -103,6 +104,10 @@ Result<void, std::string> Service::open() {
       [this](MutableBytes bytes) { random_.fill(bytes); });
   bridge_ = std::make_unique<NetworkBridge>(*node_, *stack_);
   stack_->set_time(now().time);
+  stack_->groups().set_listener(
+      [this](stack::InterfaceId interface, const std::vector<IpAddress>& groups) {
+        bridge_->set_groups(now(), interface, groups, out_);
+      });
   const ServiceId id{random_.number()};
   sockets_ = std::make_unique<sockets::Sockets>(*stack_, *loop_, id);
   reachability_ = std::make_unique<Reachability>(*node_, *stack_, *sockets_);
@@ -309,6 +314,7 @@ void Service::handle(const Event& event) {
 
 void Service::on_network_changed(NetworkId network) {
   bridge_->update(network);
+  bridge_->renew_groups(now(), network, out_);
   if (const auto info = node_->vl2().info(network)) {
     log(LogArea::Service, LogLevel::Info, "net={} status {}", network.text(),
         vl2::name_of(info->status));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "common/bytes.h"
 #include "service/sockets/sockets.h"
@@ -27,8 +28,16 @@ class DatagramProtocol {
                                       const stack::Claim& claim) = 0;
   virtual void change(stack::DatagramReceiver& receiver, const stack::Claim& claim) = 0;
   virtual void leave(stack::DatagramReceiver& receiver, std::uint16_t port) = 0;
+  // EINVAL: no application may send that.
   virtual std::errc send(std::uint16_t from_port, const Endpoint& to, const stack::PacketWay& way,
                          ByteView payload) = 0;
+  // Does the application want to hear of it (ICMP_FILTER)?
+  virtual bool wants(const stack::Datagram&) const { return true; }
+  // Options of this protocol alone. Nothing: another one.
+  virtual std::optional<Result<std::optional<Bytes>>> get_option(int, int, std::size_t) const {
+    return std::nullopt;
+  }
+  virtual std::optional<Result<void>> set_option(int, int, ByteView) { return std::nullopt; }
 };
 
 }  // namespace ztshim::sockets

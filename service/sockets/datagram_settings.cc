@@ -25,6 +25,7 @@ Result<std::optional<Bytes>> DatagramSocket::get_option(int level, int name,
     if (const auto way = way_to(peer_, {}))
       own.path_mtu = hub_.stack().path_mtu(way->packet.interface, peer_.ip);
   }
+  if (auto got = protocol_->get_option(level, name, size)) return *std::move(got);
   if (auto got = datagram_options_.get(level, name, size, own)) return *std::move(got);
   return options_.get(level, name, size, facts());
 }
@@ -37,6 +38,12 @@ Result<bool> DatagramSocket::set_option(int level, int name, ByteView value) {
     if (!*membership) return failure(membership->error());
     if (const auto changed = change_membership(**membership); !changed)
       return failure(changed.error());
+    return true;
+  }
+  if (const auto set = protocol_->set_option(level, name, value)) {
+    if (!*set) return failure(set->error());
+    if (host_ != nullptr) host_->set_option(level, name, value);
+    options_.remember(level, name, value);
     return true;
   }
   const DatagramOptions::Facts own{kind_.domain, protocol_->number(), 0};

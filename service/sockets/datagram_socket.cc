@@ -139,7 +139,7 @@ std::errc DatagramSocket::send_to(const Endpoint& to, const Wishes& wishes, Byte
 // ---------------------------------------------------------------- to the application
 
 void DatagramSocket::on_datagram(const stack::Datagram& datagram) {
-  if (is_shut_for_reading_ || is_over_) return;
+  if (is_shut_for_reading_ || is_over_ || !protocol_->wants(datagram)) return;
   if (datagram.to.ip.is_multicast() &&
       !memberships_.allows(datagram.interface, datagram.to.ip, datagram.from.ip,
                            datagram_options_.multicast_all(datagram.to.ip.is_v6()))) {

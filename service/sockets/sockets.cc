@@ -25,9 +25,14 @@ std::optional<std::errc> kind_error(const SocketKind& kind) {
     return std::errc::address_family_not_supported;
   }
   const int type = kind.type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (type != SOCK_STREAM && type != SOCK_DGRAM) return std::errc{ESOCKTNOSUPPORT};
-  const int own = type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
-  if (kind.protocol != 0 && kind.protocol != own) return std::errc::protocol_not_supported;
+  if (type == SOCK_STREAM) {
+    if (kind.protocol == 0 || kind.protocol == IPPROTO_TCP) return std::nullopt;
+    return std::errc::protocol_not_supported;
+  }
+  if (type != SOCK_DGRAM && type != SOCK_RAW) return std::errc{ESOCKTNOSUPPORT};
+  const int icmp = kind.domain == AF_INET ? int{IPPROTO_ICMP} : int{IPPROTO_ICMPV6};
+  const bool is_udp = type == SOCK_DGRAM && (kind.protocol == 0 || kind.protocol == IPPROTO_UDP);
+  if (!is_udp && kind.protocol != icmp) return std::errc::protocol_not_supported;
   return std::nullopt;
 }
 
@@ -388,7 +393,9 @@ Result<std::optional<Bytes>> Sockets::get_option(SocketId id, int level, int nam
   Options::Facts facts;
   facts.domain = grave->kind.domain;
   facts.type = grave->kind.type;
-  facts.protocol = grave->kind.type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
+  facts.protocol = grave->kind.protocol;
+  if (facts.protocol == 0)
+    facts.protocol = grave->kind.type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
   facts.is_bound = true;
   facts.stack = &impl_->table.stack();
   Options options;

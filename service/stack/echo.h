@@ -1,4 +1,4 @@
-// Echo requests of ours (ping) and what comes back. Requests of others are lwIP's to answer.
+// Echo requests of `ztshim ping` and what comes back.
 #pragma once
 
 #include <functional>
@@ -6,32 +6,27 @@
 #include "service/stack/icmp_error.h"
 #include "service/stack/stack.h"
 
-struct netif;
-struct raw_pcb;
-
 namespace ztshim::stack {
+
+class Icmp;
 
 class Echo {
  public:
-  Echo();
-  ~Echo();
-  Echo(const Echo&) = delete;
-  Echo& operator=(const Echo&) = delete;
+  explicit Echo(Icmp& icmp) : icmp_(icmp) {}
 
   void set_listener(std::function<void(const EchoReply&)> listener) {
     listener_ = std::move(listener);
   }
-  // ENOBUFS, EMSGSIZE, or what lwIP says.
-  std::errc send(netif& out, const IpAddress& source, const EchoRequest& request);
+  bool is_listening() const { return static_cast<bool>(listener_); }
+  // What Icmp::send() says.
+  std::errc send(const Stack::Hop& hop, const EchoRequest& request);
+  // `message`: an echo reply whose checksum is right.
+  void on_answer(const IpAddress& from, ByteView message, std::uint8_t hops);
   void on_error(const IcmpError& error);
 
  private:
-  friend struct EchoTrampoline;
-  void on_packet(ByteView packet, bool is_v6);
-
+  Icmp& icmp_;
   std::function<void(const EchoReply&)> listener_;
-  raw_pcb* v4_ = nullptr;
-  raw_pcb* v6_ = nullptr;
 };
 
 }  // namespace ztshim::stack

@@ -55,6 +55,7 @@ bool read_quoted(ByteView quoted, bool is_v6, IcmpError& about) {
       about.protocol != kIcmpv6) {
     return false;
   }
+  const ByteView transport = in.rest();
   about.local.port = in.be<std::uint16_t>();
   about.remote.port = in.be<std::uint16_t>();
   if (about.protocol == kTcp) about.sequence = in.be<std::uint32_t>();
@@ -66,7 +67,8 @@ bool read_quoted(ByteView quoted, bool is_v6, IcmpError& about) {
   }
   if (about.protocol == kUdp) in.take(4);
   if (in.failed()) return false;
-  about.quoted = to_bytes(in.take(in.remaining()));
+  const bool is_echo = about.protocol == kIcmp || about.protocol == kIcmpv6;
+  about.quoted = to_bytes(is_echo ? transport : in.rest());
   return true;
 }
 

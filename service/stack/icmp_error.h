@@ -25,7 +25,7 @@ struct IcmpError {
   bool is_hard = false;
   IpAddress from;  // whose error it is
   std::uint8_t type = 0, code = 0;
-  Bytes quoted;  // what is left of our packet behind the transport's header
+  Bytes quoted;  // what is left of our packet, without the headers of TCP and UDP
 };
 
 // `packet`: an IPv4 or IPv6 packet whose addresses were checked. Nothing when it is no error or a

@@ -12,8 +12,8 @@
 
 namespace ztshim::stack {
 
-class Echo;
 class Groups;
+class Icmp;
 class Interfaces;
 class Udp;
 
@@ -23,7 +23,7 @@ struct Glue {
   std::int64_t clock_offset_ms = 0;
   std::function<void(MutableBytes)> random;
   Interfaces* interfaces = nullptr;
-  Echo* echo = nullptr;
+  Icmp* icmp = nullptr;
   Udp* udp = nullptr;
   const Groups* groups = nullptr;
   std::uint64_t sequence_secret[2] = {};

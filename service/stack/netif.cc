@@ -16,8 +16,8 @@
 #include "lwip/prot/icmp.h"
 #include "lwip/prot/ip.h"
 #include "netif/ethernet.h"
-#include "service/stack/echo.h"
 #include "service/stack/groups.h"
+#include "service/stack/icmp.h"
 #include "service/stack/icmp_error.h"
 #include "service/stack/pcb.h"
 #include "service/stack/udp.h"
@@ -297,7 +297,7 @@ void Interface::input_ip(std::uint64_t destination, ByteView payload, bool is_v6
     // lwIP would believe anybody who says that packets are too big.
     if (!owns(error->local.ip) && error->local.ip != link_local()) return;
     if (error->protocol == IP_PROTO_ICMP || error->protocol == IP6_NEXTH_ICMP6) {
-      if (glue.echo != nullptr) glue.echo->on_error(*error);
+      if (glue.icmp == nullptr || !glue.icmp->on_icmp_error(*error, id_)) return;
     } else if (error->protocol == IP_PROTO_UDP) {
       if (glue.udp == nullptr || !glue.udp->on_icmp_error(*error, id_)) return;
     } else if (!note_icmp_error(*error)) {

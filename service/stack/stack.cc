@@ -11,8 +11,8 @@
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/tcp.h"
 #include "lwip/timeouts.h"
-#include "service/stack/echo.h"
 #include "service/stack/groups.h"
+#include "service/stack/icmp.h"
 #include "service/stack/lwip_glue.h"
 #include "service/stack/netif.h"
 #include "service/stack/udp.h"
@@ -55,7 +55,7 @@ class Stack::Impl {
  public:
   explicit Impl(Output output) : interfaces(std::move(output)) {}
   Interfaces interfaces;
-  Echo echo;
+  Icmp icmp{interfaces};
   Udp udp{interfaces};
   Groups groups;
   bool has_time = false;
@@ -68,7 +68,7 @@ Stack::Stack(std::function<void(const OutgoingFrame&)> output,
   impl_ = std::make_unique<Impl>(std::move(output));
   impl_->interfaces.add_loopback();
   glue.interfaces = &impl_->interfaces;
-  glue.echo = &impl_->echo;
+  glue.icmp = &impl_->icmp;
   glue.udp = &impl_->udp;
   glue.groups = &impl_->groups;
   glue.random(MutableBytes(reinterpret_cast<std::uint8_t*>(glue.sequence_secret),
@@ -81,7 +81,7 @@ Stack::~Stack() {
   while (tcp_tw_pcbs != nullptr) tcp_abort(tcp_tw_pcbs);
   impl_.reset();
   glue.interfaces = nullptr;
-  glue.echo = nullptr;
+  glue.icmp = nullptr;
   glue.udp = nullptr;
   glue.groups = nullptr;
   glue.random = nullptr;
@@ -248,17 +248,15 @@ std::optional<std::uint64_t> Stack::neighbour(const Hop& hop) const {
 }
 
 Udp& Stack::udp() { return impl_->udp; }
+Icmp& Stack::icmp() { return impl_->icmp; }
 Groups& Stack::groups() { return impl_->groups; }
 
 void Stack::set_echo_listener(std::function<void(const EchoReply&)> listener) {
-  impl_->echo.set_listener(std::move(listener));
+  impl_->icmp.echo().set_listener(std::move(listener));
 }
 
 std::errc Stack::send_echo(const Hop& hop, const EchoRequest& request) {
-  const Interface* const interface = impl_->interfaces.find(hop.interface);
-  netif* const out = interface == nullptr ? nullptr : interface->netif_for(hop.source);
-  if (out == nullptr) return std::errc::network_unreachable;
-  return impl_->echo.send(*out, hop.source, request);
+  return impl_->icmp.echo().send(hop, request);
 }
 
 }  // namespace ztshim::stack

@@ -60,6 +60,7 @@ struct EchoReply {
 };
 
 class Groups;
+class Icmp;
 class Udp;
 
 class Stack {
@@ -130,6 +131,7 @@ class Stack {
   bool is_neighbour_known(const Hop& hop) const;
 
   Udp& udp();
+  Icmp& icmp();
   Groups& groups();
 
   // Answers to send_echo(); the listener must not call the stack back.
