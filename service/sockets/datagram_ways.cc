@@ -2,6 +2,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <utility>
+
 #include "service/sockets/datagram_socket.h"
 
 namespace ztshim::sockets {
@@ -72,7 +74,15 @@ Outcome DatagramSocket::bind(const Endpoint& local) {
 
 Outcome DatagramSocket::connect(const Endpoint& asked) {
   send_waiting();
-  const auto way = way_to(asked, {});
+  auto way = way_to(asked, {});
+  // The source that an earlier connect() chose stays, as on Linux; but the socket may turn to the
+  // host, where it gets another.
+  if (!way && is_bound_to_wildcard() && source_) {
+    const IpAddress chosen = std::exchange(source_, {});
+    const auto free_way = way_to(asked, {});
+    source_ = chosen;
+    if (free_way && free_way->is_host) way = free_way;
+  }
   if (!way) return failed(way.error());
   if (way->is_host) return {Outcome::Kind::Host, {}};
   if (way->is_group && hub_.stack().is_broadcast(asked.ip) && !options_.broadcast())

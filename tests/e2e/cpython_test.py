@@ -36,10 +36,7 @@ MODULES = {
 URGENT = "sends urgent data, which lwIP does not have: MSG_OOB is refused"
 BUFFER = ("counts on an SO_SNDBUF of a few KiB: a stream's buffer is never smaller than 256 KiB, so that the service can show a "
           "reset, and takes the whole file before the peer's close is known")
-HOPS = "asks for the hop limit of datagrams (IPV6_RECVHOPLIMIT), which the service does not give yet"
 EXPLAINED = {
-    r"test\.test_socket\.Recvmsg(Into)?RFC3542AncillaryUDP6Test\.test(OddCmsgSize|(Recv|Set)(TrafficClassAnd)?HopLimit(CMSG_SPACE)?|"
-    r"SecondCmsgTrunc(0|1|2Int|InData|Len0Minus1)|SingleCmsgTrunc(1|2Int|InData|Len0Minus1))": HOPS,
     r"test\.test_asyncore\.TestAPI_UseIPv[46](Poll|Select)\.test_handle_expt": URGENT,
     r"test\.test_ftplib\.TestFTPClass\.test_abort": URGENT,
     r"test\.test_asyncio\.test_sendfile\.(EPoll|Poll|Select)EventLoopTests\."

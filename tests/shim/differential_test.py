@@ -24,6 +24,7 @@ DEVIATIONS = {
     "datagram-shutdown-both": {"poll: IN OUT HUP RDHUP": "poll: IN OUT RDHUP"},
     "end-linger-of-another": {"waits: 1": "waits: 0"},
     "wait-restarted-beside-another": {"connect: 0": "connect: -1 EINTR"},
+    "datagram-refused-poll": {"poll: OUT ERR": "poll: IN OUT"},
     "option-error-queue": {"IP_RECVERR: 0": "IP_RECVERR: -1 ENOPROTOOPT"},
 }
 

@@ -16,6 +16,7 @@ static const struct scenario* const all[] = {connect_scenarios,
                                              datagram_scenarios,
                                              datagram_call_scenarios,
                                              datagram_sharing_scenarios,
+                                             datagram_option_scenarios,
                                              stream_flag_scenarios,
                                              fortified_scenarios};
 

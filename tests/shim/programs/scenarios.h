@@ -12,4 +12,5 @@ struct scenario {
 extern const struct scenario connect_scenarios[], accept_scenarios[], end_scenarios[],
     option_scenarios[], process_scenarios[], six_scenarios[], fresh_scenarios[], reset_scenarios[],
     call_scenarios[], wait_scenarios[], datagram_scenarios[], datagram_call_scenarios[],
-    datagram_sharing_scenarios[], stream_flag_scenarios[], fortified_scenarios[];
+    datagram_sharing_scenarios[], datagram_option_scenarios[], stream_flag_scenarios[],
+    fortified_scenarios[];
