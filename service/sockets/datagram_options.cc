@@ -192,8 +192,7 @@ Result<void> DatagramOptions::set_interface6(ByteView value) {
 
 Result<void> DatagramOptions::set_packet_info6(ByteView value) {
   in6_pktinfo info{};
-  if (value.size() != 0 && value.size() < sizeof info)
-    return failure(std::errc::invalid_argument);
+  if (value.size() != 0 && value.size() < sizeof info) return failure(std::errc::invalid_argument);
   if (!value.empty()) std::memcpy(&info, value.data(), sizeof info);
   const IpAddress address = IpAddress::v6(ByteView(info.ipi6_addr.s6_addr, 16));
   sticky_source_ = address.is_unspecified() ? IpAddress{} : address;

@@ -37,9 +37,7 @@ class DatagramOptions {
     return (is_v6 ? values_.multicast_all6 : values_.multicast_all) != 0;
   }
   // Groups go out there; 0: anywhere.
-  std::uint32_t multicast_interface(bool is_v6) const {
-    return is_v6 ? interface6_ : interface4_;
-  }
+  std::uint32_t multicast_interface(bool is_v6) const { return is_v6 ? interface6_ : interface4_; }
   const IpAddress& multicast_source() const { return source4_; }
   // IPV6_PKTINFO as an option: for every datagram.
   const IpAddress& sticky_source() const { return sticky_source_; }

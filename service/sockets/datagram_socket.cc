@@ -123,15 +123,14 @@ std::errc DatagramSocket::send_to(const Endpoint& to, const Wishes& wishes, Byte
   }
   if (way->is_host) {
     if (const std::errc error = open_host({}); error != std::errc{}) return error;
-    return host_->send({to, wishes.source, way->host_interface, wishes.hop_limit,
-                        wishes.traffic_class, payload});
+    return host_->send(
+        {to, wishes.source, way->host_interface, wishes.hop_limit, wishes.traffic_class, payload});
   }
   const int discover = to.ip.is_v4() ? options_.mtu_discover() : 0;
   const std::size_t packet = payload.size() + protocol_->header_size() + 20;
-  way->packet.dont_fragment =
-      discover == IP_PMTUDISC_DO || discover == IP_PMTUDISC_PROBE ||
-      (discover == IP_PMTUDISC_WANT &&
-       packet <= hub_.stack().path_mtu(way->packet.interface, to.ip));
+  way->packet.dont_fragment = discover == IP_PMTUDISC_DO || discover == IP_PMTUDISC_PROBE ||
+                              (discover == IP_PMTUDISC_WANT &&
+                               packet <= hub_.stack().path_mtu(way->packet.interface, to.ip));
   const Endpoint target{to.ip.is_unspecified() ? way->packet.source : to.ip, to.port};
   return protocol_->send(port_, target, way->packet, payload);
 }
@@ -154,10 +153,10 @@ void DatagramSocket::on_datagram(const stack::Datagram& datagram) {
 
 void DatagramSocket::on_icmp_error(const stack::IcmpError& error) {
   if (error.mtu != 0) {
-    const int discover = error.remote.ip.is_v6() ? options_.v6_mtu_discover()
-                                                 : options_.mtu_discover();
-    const bool asks = error.remote.ip.is_v6() ? discover == IPV6_PMTUDISC_DO
-                                              : discover != IP_PMTUDISC_DONT;
+    const int discover =
+        error.remote.ip.is_v6() ? options_.v6_mtu_discover() : options_.mtu_discover();
+    const bool asks =
+        error.remote.ip.is_v6() ? discover == IPV6_PMTUDISC_DO : discover != IP_PMTUDISC_DONT;
     if (asks && peer_) tell_error(std::errc::message_size);
   } else if (error.is_hard && peer_) {
     tell_error(error.error);
@@ -181,8 +180,7 @@ void DatagramSocket::receive_from_host() {
     Arrival arrival;
     arrival.datagram.from = incoming.from;
     arrival.datagram.to = incoming.to;
-    if (arrival.datagram.to.ip.needs_scope())
-      arrival.datagram.to.scope = incoming.interface_index;
+    if (arrival.datagram.to.ip.needs_scope()) arrival.datagram.to.scope = incoming.interface_index;
     arrival.datagram.hop_limit = incoming.hop_limit;
     arrival.datagram.traffic_class = incoming.traffic_class;
     arrival.datagram.payload = std::move(incoming.payload);

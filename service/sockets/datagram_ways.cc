@@ -15,9 +15,7 @@ Outcome failed(std::errc error) { return {Outcome::Kind::Failed, error}; }
 
 // ---------------------------------------------------------------- names
 
-IpAddress DatagramSocket::own_address() const {
-  return is_bound_to_wildcard() ? source_ : bound_;
-}
+IpAddress DatagramSocket::own_address() const { return is_bound_to_wildcard() ? source_ : bound_; }
 
 stack::Claim DatagramSocket::claim() const {
   stack::Claim claim;
@@ -147,15 +145,13 @@ std::uint32_t DatagramSocket::index_for(const IpAddress& ip, stack::InterfaceId 
   return ip.needs_scope() ? hub_.stack().index_of(interface) : 0;
 }
 
-Result<DatagramSocket::Way> DatagramSocket::way_to(const Endpoint& to,
-                                                   const Wishes& wishes) const {
+Result<DatagramSocket::Way> DatagramSocket::way_to(const Endpoint& to, const Wishes& wishes) const {
   if (const std::errc error = check_family(to.ip); error != std::errc{}) return failure(error);
   const bool is_v6 = to.ip.is_v6();
   const std::uint32_t bound_to = options_.interface_index();
   std::uint32_t index = to.scope != 0 ? to.scope : wishes.interface_index;
   if (index == 0 && is_v6) index = datagram_options_.sticky_interface();
-  if (bound_to != 0 && index != 0 && index != bound_to)
-    return failure(std::errc::invalid_argument);
+  if (bound_to != 0 && index != 0 && index != bound_to) return failure(std::errc::invalid_argument);
   if (bound_to != 0) index = bound_to;
   IpAddress own = wishes.source;
   if (!own && is_v6) own = datagram_options_.sticky_source();
@@ -193,8 +189,7 @@ Result<DatagramSocket::Way> DatagramSocket::way_to_one(const Endpoint& to, std::
   // What has a virtual address cannot speak for the host.
   if (is_ours) policy.egress = Policy::Egress::Virtual;
   const Decision decision = hub_.decide(to.ip, policy, index);
-  if (decision.way == Decision::Way::Refused ||
-      (decision.way == Decision::Way::Host && is_ours)) {
+  if (decision.way == Decision::Way::Refused || (decision.way == Decision::Way::Host && is_ours)) {
     return failure(own.is_loopback() ? std::errc::invalid_argument
                                      : std::errc::network_unreachable);
   }
@@ -247,8 +242,8 @@ Result<DatagramSocket::Way> DatagramSocket::way_to_group(const IpAddress& to, st
   way.packet.interface = *interface;
   way.packet.source = source;
   way.packet.stays_here = *interface == stack::kLoopback;
-  way.packet.loops = !to.is_multicast() || datagram_options_.multicast_loop(to.is_v6()) ||
-                     way.packet.stays_here;
+  way.packet.loops =
+      !to.is_multicast() || datagram_options_.multicast_loop(to.is_v6()) || way.packet.stays_here;
   // Nobody here hears a group that nobody has joined.
   if (to.is_multicast() && !stack.takes_group(*interface, to)) way.packet.loops = false;
   return way;
@@ -263,7 +258,8 @@ std::errc DatagramSocket::check_size(const Endpoint& to, const Way& way, std::si
   const int discover = is_v6 ? options_.v6_mtu_discover() : options_.mtu_discover();
   const unsigned link = hub_.stack().link_mtu(way.packet.interface);
   const unsigned path = hub_.stack().path_mtu(way.packet.interface, to.ip);
-  const bool never_fragments = discover == IP_PMTUDISC_DO || (is_v6 && datagram_options_.dont_fragment6());
+  const bool never_fragments =
+      discover == IP_PMTUDISC_DO || (is_v6 && datagram_options_.dont_fragment6());
   if (never_fragments && packet > path) return std::errc::message_size;
   if ((discover == IP_PMTUDISC_PROBE || discover == IP_PMTUDISC_INTERFACE) && packet > link)
     return std::errc::message_size;

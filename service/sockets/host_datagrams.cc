@@ -147,8 +147,7 @@ std::errc HostDatagrams::send(const Outgoing& datagram) {
     } else {
       in6_pktinfo info{};
       info.ipi6_ifindex = datagram.interface_index;
-      if (datagram.source)
-        std::memcpy(info.ipi6_addr.s6_addr, datagram.source.bytes().data(), 16);
+      if (datagram.source) std::memcpy(info.ipi6_addr.s6_addr, datagram.source.bytes().data(), 16);
       control.add(IPPROTO_IPV6, IPV6_PKTINFO, info);
     }
   }
@@ -167,8 +166,8 @@ std::errc HostDatagrams::send(const Outgoing& datagram) {
 
 std::errc HostDatagrams::check(const Endpoint& to, std::uint32_t interface_index) const {
   // Connecting looks for the way and sends nothing.
-  const UniqueFd probe(keep_internal_fd(
-      real().socket(kind_.domain, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)));
+  const UniqueFd probe(
+      keep_internal_fd(real().socket(kind_.domain, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)));
   if (!probe) return {};
   int value = 0;
   socklen_t size = sizeof value;
@@ -253,8 +252,8 @@ std::errc HostDatagrams::change_membership(const MembershipOption& option) {
 }
 
 std::errc HostDatagrams::set_option(int level, int name, ByteView value) {
-  const int result = real().setsockopt(fd_.get(), level, name, value.data(),
-                                       static_cast<socklen_t>(value.size()));
+  const int result =
+      real().setsockopt(fd_.get(), level, name, value.data(), static_cast<socklen_t>(value.size()));
   return result == 0 ? std::errc{} : static_cast<std::errc>(errno);
 }
 

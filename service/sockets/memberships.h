@@ -28,8 +28,7 @@ class Memberships {
   Result<void> leave_source(stack::InterfaceId interface, const IpAddress& group,
                             const IpAddress& source);
   // Of a group joined for everybody.
-  Result<void> block(stack::InterfaceId interface, const IpAddress& group,
-                     const IpAddress& source);
+  Result<void> block(stack::InterfaceId interface, const IpAddress& group, const IpAddress& source);
   Result<void> unblock(stack::InterfaceId interface, const IpAddress& group,
                        const IpAddress& source);
   void leave_all();

@@ -107,8 +107,7 @@ void Icmp::on_packet(ByteView packet, bool is_v6) {
   const auto identifier = static_cast<std::uint16_t>(icmp[4] << 8 | icmp[5]);
   echo_.on_answer(datagram.from.ip, icmp, datagram.hop_limit);
   const Endpoint to{datagram.to.ip, identifier};
-  DatagramReceiver* const receiver =
-      identifiers_.find({datagram.from, to, datagram.interface});
+  DatagramReceiver* const receiver = identifiers_.find({datagram.from, to, datagram.interface});
   if (receiver == nullptr) return;
   datagram.payload = PbufHandle::copy_of(icmp);
   if (datagram.payload) receiver->on_datagram(datagram);

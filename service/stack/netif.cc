@@ -334,9 +334,7 @@ bool Interface::takes_group(const IpAddress& group) const {
                      [&](const IpPrefix& address) { return is_solicited(address.ip); });
 }
 
-bool Interface::is_broadcast(const IpAddress& ip) const {
-  return broadcast_netif(ip) != nullptr;
-}
+bool Interface::is_broadcast(const IpAddress& ip) const { return broadcast_netif(ip) != nullptr; }
 
 netif* Interface::broadcast_netif(const IpAddress& ip) const {
   if (!ip.is_v4()) return nullptr;

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "lwip/icmp.h"
+#include "lwip/icmp6.h"
 #include "lwip/inet_chksum.h"
 #include "lwip/ip.h"
 #include "lwip/pbuf.h"
@@ -107,9 +108,27 @@ void Udp::input(pbuf* p, const netif& in) {
   pbuf_remove_header(p, UDP_HLEN);
   datagram.payload = packet;
   if (deliver(datagram, is_group) || !is_private) return;
+  // A packet of our own that went round: its sender is told without a packet that could say so.
+  if (interfaces_.owner_of(datagram.from.ip) != nullptr) return refuse_own(datagram);
+  if (!unreachables_.take(glue.now)) return;
   datagram.payload = {};
   pbuf_header_force(p, static_cast<s16_t>(ip_current_header_tot_len() + UDP_HLEN));
   icmp_port_unreach(ip_current_is_v6(), p);
+}
+
+void Udp::refuse_own(const Datagram& datagram) {
+  IcmpError error;
+  error.error = std::errc::connection_refused;
+  error.protocol = IP_PROTO_UDP;
+  error.local = datagram.from;
+  error.remote = datagram.to;
+  error.is_hard = true;
+  error.from = datagram.to.ip;
+  error.type = datagram.to.ip.is_v6() ? static_cast<std::uint8_t>(ICMP6_TYPE_DUR)
+                                      : static_cast<std::uint8_t>(ICMP_DUR);
+  error.code = datagram.to.ip.is_v6() ? static_cast<std::uint8_t>(ICMP6_DUR_PORT)
+                                      : static_cast<std::uint8_t>(ICMP_DUR_PORT);
+  on_icmp_error(error, datagram.interface);
 }
 
 bool Udp::deliver(const Datagram& datagram, bool is_group) {

@@ -7,6 +7,7 @@
 #include "service/stack/datagram.h"
 #include "service/stack/path_mtu.h"
 #include "service/stack/port_table.h"
+#include "service/stack/token_bucket.h"
 
 struct netif;
 struct pbuf;
@@ -36,9 +37,14 @@ class Udp {
   // What we send to a group or a broadcast address is for our own sockets, too.
   void loop(std::uint16_t from_port, const Endpoint& to, const PacketWay& way, ByteView payload);
 
+  // To a port of ours that nobody has, from an address of ours.
+  void refuse_own(const Datagram& datagram);
+
   const Interfaces& interfaces_;
   PortTable ports_;
   PathMtus path_mtus_;
+  // Linux' limits for ICMP errors (icmp_msgs_per_sec, icmp_msgs_burst).
+  TokenBucket unreachables_{1000, 50};
 };
 
 }  // namespace ztshim::stack

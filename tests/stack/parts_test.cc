@@ -3,6 +3,7 @@
 
 #include "service/stack/lwip_error.h"
 #include "service/stack/receive_window.h"
+#include "service/stack/token_bucket.h"
 
 namespace ztshim::stack {
 namespace {
@@ -48,6 +49,21 @@ TEST(ReceiveWindow, DoesNotGrowForASlowReader) {
     EXPECT_EQ(window.on_taken(now, 10'000), 0U);
   }
   EXPECT_EQ(window.size(), ReceiveWindow::kStart);
+}
+
+TEST(TokenBucket, GivesABurstAndThenItsRate) {
+  TokenBucket bucket(1000, 50);
+  Time now{Duration{5000}};
+  const auto taken = [&] {
+    int count = 0;
+    while (bucket.take(now)) ++count;
+    return count;
+  };
+  EXPECT_EQ(taken(), 50);
+  now += Duration{3};
+  EXPECT_EQ(taken(), 3);
+  now += Duration{3'600'000};
+  EXPECT_EQ(taken(), 50) << "idle time is not saved up";
 }
 
 TEST(LwipError, MeansRefusedOrResetByPhase) {

@@ -105,6 +105,40 @@ TEST_F(UdpTest, DissolvedConnectionHearsEverybodyAgain) {
   EXPECT_EQ(world.text(bound), "hello");
 }
 
+TEST_P(UdpOfEachFamily, PortOfOurOwnThatNobodyHasRefusesOnce) {
+  const App client = world.udp(GetParam());
+  ASSERT_EQ(world.connect(client, own(54)), std::errc{});
+  EXPECT_EQ(client.write("anybody?"), 8);
+  world.settle();
+  const auto told = world.receive(client);
+  ASSERT_TRUE(told && told->header);
+  EXPECT_EQ(told->header->kind, DatagramHeader::Kind::Error);
+  EXPECT_EQ(told->header->error, std::errc::connection_refused);
+  EXPECT_EQ(world.sockets->take_error(client.id), ECONNREFUSED);
+  EXPECT_EQ(world.sockets->take_error(client.id), 0);
+  EXPECT_FALSE(world.receive(client));
+}
+
+TEST_P(UdpOfEachFamily, UnconnectedSocketIsNotToldOfRefusals) {
+  const App client = world.udp(GetParam());
+  ASSERT_EQ(world.send(client, own(54), "anybody?"), std::errc{});
+  world.settle();
+  EXPECT_FALSE(world.receive(client));
+  EXPECT_EQ(world.sockets->take_error(client.id), 0);
+}
+
+TEST_F(UdpTest, ConnectedSocketMayTurnToTheHost) {
+  const App client = world.udp();
+  ASSERT_EQ(world.connect(client, World::own(53)), std::errc{});
+  const Endpoint host{*IpAddress::parse("127.0.0.1"), 53};
+  EXPECT_EQ(world.sockets->connect(client.id, host, 0, world.policy).kind, Outcome::Kind::Host);
+  // But not one that was bound to an address of ours.
+  const App bound = world.bound(World::own(99));
+  const Outcome refused = world.sockets->connect(bound.id, host, 0, world.policy);
+  EXPECT_EQ(refused.kind, Outcome::Kind::Failed);
+  EXPECT_EQ(refused.error, std::errc::network_unreachable);
+}
+
 TEST_F(UdpTest, PortIsTakenUntilItsSocketIsClosed) {
   App first = world.bound(World::own(53));
   const App second = world.udp();
