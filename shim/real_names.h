@@ -6,6 +6,8 @@
 #include <net/if.h>
 #include <netdb.h>
 
+struct __res_state;
+
 namespace ztshim {
 
 struct RealNames {
@@ -22,6 +24,15 @@ struct RealNames {
   decltype(&::gethostbyname_r) gethostbyname_r;
   decltype(&::gethostbyname2_r) gethostbyname2_r;
   decltype(&::gethostbyaddr_r) gethostbyaddr_r;
+  int (*res_query)(const char*, int, int, unsigned char*, int);
+  int (*res_search)(const char*, int, int, unsigned char*, int);
+  int (*res_querydomain)(const char*, const char*, int, int, unsigned char*, int);
+  int (*res_send)(const unsigned char*, int, unsigned char*, int);
+  int (*res_nquery)(struct __res_state*, const char*, int, int, unsigned char*, int);
+  int (*res_nsearch)(struct __res_state*, const char*, int, int, unsigned char*, int);
+  int (*res_nquerydomain)(struct __res_state*, const char*, const char*, int, int, unsigned char*,
+                          int);
+  int (*res_nsend)(struct __res_state*, const unsigned char*, int, unsigned char*, int);
 };
 
 const RealNames& real_names() noexcept;

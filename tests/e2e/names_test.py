@@ -1,5 +1,6 @@
 """Names that a network's own name servers know (allowDNS), looked up over the network; all others as before."""
 import json
+import socket
 import subprocess
 import sys
 import unittest
@@ -18,6 +19,24 @@ def attempt(call):
         return type(e).__name__ + " " + str(e.args[0])
 for line in %r:
     print(attempt(lambda: eval(line)))
+"""
+
+# res_query(3) and its kin by both of their names; what comes is the size of the answer or -1, and whether it holds TEXT.
+RECORDS = """
+import ctypes, socket, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+name, text, state = sys.argv[1].encode(), bytes.fromhex(sys.argv[2]), ctypes.create_string_buffer(4096)
+label, _, domain = name.partition(b".")
+message = struct.pack(">HHHHHH", 0x4711, 0x0100, 1, 0, 0, 0) + b"".join(bytes([len(l)]) + l for l in name.split(b".")) + b"\\0\\0\\1\\0\\1"
+libc.__res_ninit(state)
+for prefix in "", "__":
+    for call, arguments in {"res_query": (name, 1, 1), "res_search": (name, 1, 1), "res_querydomain": (label, domain, 1, 1),
+                            "res_send": (message, len(message)), "res_nquery": (state, name, 1, 1), "res_nsearch": (state, name, 1, 1),
+                            "res_nquerydomain": (state, label, domain, 1, 1), "res_nsend": (state, message, len(message))}.items():
+        answer = ctypes.create_string_buffer(4096)
+        size = getattr(libc, prefix + call)(*arguments, answer, 4096)
+        own_number = "send" not in call or answer.raw[:2] == message[:2]
+        print(prefix + call, size > 0, text in answer.raw[:max(size, 0)] and own_number)
 """
 
 
@@ -138,6 +157,21 @@ class Names(unittest.TestCase):
                              ZTSHIM_EGRESS="virtual")
         # "Try again" where a resolver would have said that there is no such name: nobody was asked.
         self.assertEqual(lines, [f"('{self.ip}', 80)", "127.0.0.1", "('192.0.2.1', 80)", "gaierror -3", "gaierror -3", "herror 2"])
+
+    def records(self, name, text, **env):
+        done = self.node.run("/usr/bin/python3", "-c", RECORDS, name, text.hex(), **env)
+        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        return [line.split()[1:] for line in done.stdout.decode().splitlines()]
+
+    def test_questions_for_records(self):
+        address = socket.inet_aton(self.ip)
+        self.assertEqual(self.records(f"four.{DOMAIN}", address), [["True", "True"]] * 16)
+        # An answer that says no is none for most, and one for those that send.
+        sent = ["False", "False", "False", "True"] * 4
+        self.assertEqual([found for found, _ in self.records(f"nobody.{DOMAIN}", address)], sent)
+        before = len(self.asked())
+        self.assertEqual(self.records("example.invalid", address, ZTSHIM_EGRESS="virtual"), [["False", "False"]] * 16)
+        self.assertEqual(self.asked()[before:], [])
 
     @unittest.skipUnless(have("strace"), "strace is not installed")
     def test_egress_virtual_sends_nothing_from_libc(self):
