@@ -45,6 +45,9 @@ inline constexpr Duration kDescriptorRetry{100};
 inline constexpr std::size_t kMaxInFlight = 16;
 // Linux' net.core.somaxconn, which caps listen(2)'s backlog.
 inline constexpr int kMaxBacklog = 4096;
+// Handshakes under way at a listener whose backlog is smaller; Linux' least
+// net.ipv4.tcp_max_syn_backlog.
+inline constexpr std::size_t kLeastHalfOpen = 128;
 // Bytes given to an accepted fd before it is known to be taken; kept, to give them again.
 inline constexpr std::size_t kMaxEarlyBytes = std::size_t{64} * 1024;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "service/sockets/constants.h"
 #include "service/sockets/tcp_listener.h"
 
 namespace ztshim::sockets {
@@ -20,11 +21,14 @@ void ListenGroup::leave(TcpListener& member) {
   if (members_.empty()) pcb_.close();
 }
 
-// Those who are still shaking hands may end up with any of the members.
+// Those who are still shaking hands may end up with any of the members, and do not count as waiting
+// (Linux has SYN cookies for them): many clients often come in the same moment, before the
+// application had a chance to accept any, and a SYN that is dropped costs its client a second and
+// more. So a queue that is not full yet may become longer than the backlog, once.
 bool ListenGroup::has_room(unsigned half_open) {
   std::size_t room = 0;
   for (TcpListener* const member : members_) room += member->room();
-  return half_open < room;
+  return room > 0 && half_open < std::max(room, kLeastHalfOpen);
 }
 
 std::size_t ListenGroup::window_limit() const {

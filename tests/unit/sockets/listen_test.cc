@@ -73,10 +73,30 @@ TEST(Listen, QueueTakesOneMoreThanTheBacklogAndThenNoMore) {
                          [](const App& client) { return client.poll_bits() == POLLOUT; });
   };
   EXPECT_EQ(established(), 4);
-  // Room again: a repeated SYN gets in.
+  // Room again: repeated SYNs get in, and those that come together do so together.
   const App first = world.accept(listening);
   world.pass(Duration{4'000});
-  EXPECT_EQ(established(), 5);
+  EXPECT_EQ(established(), 8);
+}
+
+// As with the kernel, whose queue of handshakes is another than the one accept takes from: clients
+// that come in the same moment need not repeat their SYNs, seconds apart and again all at once.
+TEST(Listen, AllWhoComeAtOnceGetInWhileTheQueueIsNotFull) {
+  World world;
+  const App listening = world.listener(80, 3);
+  std::vector<App> clients;
+  for (int i = 0; i < 40; ++i) {
+    clients.push_back(world.create());
+    ASSERT_EQ(world.connect(clients.back(), World::own(80)).kind, Outcome::Kind::InProgress);
+  }
+  world.settle();
+  for (const App& client : clients) EXPECT_EQ(client.poll_bits(), POLLOUT);
+  for (const App& client : clients) {
+    AcceptMessage message;
+    ASSERT_TRUE(world.accept(listening, &message).fd);
+    EXPECT_EQ(message.peer, *world.sockets->local_name(client.id));
+    world.settle();
+  }
 }
 
 TEST(Listen, LargeBacklogIsHonoured) {
