@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/log.h"
+#include "service/crypto/hash.h"
 #include "service/host/local_settings.h"
 #include "service/stack/groups.h"
 
@@ -24,6 +25,13 @@ constexpr std::size_t kEarlyFlush = 90;
 // Frames that cause frames that cause frames: a loop between our own parts must not hang the
 // thread.
 constexpr int kMaxSettleRounds = 64;
+
+// Known to all processes that are this node one after the other, and to nobody else.
+Bytes sequence_secret_of(const Identity& identity) {
+  const std::string text = "TCP sequence numbers of " + identity.secret_text();
+  const Sha512 digest = sha512(as_bytes(text));
+  return Bytes(digest.begin(), digest.begin() + 16);
+}
 
 }  // namespace
 
@@ -102,6 +110,7 @@ Result<void, std::string> Service::open() {
         }
       },
       [this](MutableBytes bytes) { random_.fill(bytes); });
+  stack_->set_sequence_secret(sequence_secret_of(*identity));
   bridge_ = std::make_unique<NetworkBridge>(*node_, *stack_);
   stack_->set_time(now().time);
   stack_->groups().set_listener(

@@ -166,24 +166,34 @@ u8_t ztshim_lwip_same_link6(const ip6_addr_t* target, const ip6_addr_t* own) {
   return hop && hop->next_hop == to && hop->source == from ? 1 : 0;
 }
 
-// RFC 6528: a clock of 4 microseconds plus a keyed function of the connection's four names.
+// RFC 6528: a clock plus a keyed function of the connection's four names. Linux' clock, one step in
+// 64 ns: what a connection may have sent in TIME_WAIT's minute stays below the next one's number,
+// and the machine's own, so that the next process that hosts this node goes on with it.
 u32_t ztshim_lwip_sequence_number(const ip_addr_t* local, u16_t local_port, const ip_addr_t* remote,
                                   u16_t remote_port) {
   std::uint64_t hash = mix_address(glue.sequence_secret[0], *local);
   hash = mix_address(hash ^ static_cast<std::uint64_t>(local_port) << 16 ^ remote_port, *remote);
   hash = mix(hash ^ glue.sequence_secret[1]);
-  return static_cast<u32_t>(hash) + sys_now() * 250;
+  constexpr std::int64_t kStepsPerMs = 15'625;
+  return static_cast<u32_t>(hash) +
+         static_cast<u32_t>(glue.now.time_since_epoch().count() * kStepsPerMs);
 }
 
 err_t ztshim_lwip_may_enter(tcp_pcb* pcb, const tcp_hdr* header) {
-  if ((TCPH_FLAGS(header) & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN) return ERR_OK;
+  const auto flags = TCPH_FLAGS(header) & (TCP_SYN | TCP_ACK | TCP_RST);
   if (pcb->state == TIME_WAIT) {
     // A new connection between the same ports. The old one gives way when the new numbers are above
-    // its own (RFC 1122 4.2.2.13); the SYN is answered when it is repeated.
-    if (!TCP_SEQ_GT(header->seqno, pcb->rcv_nxt)) return ERR_OK;
+    // its own (RFC 1122 4.2.2.13).
+    glue.made_room = flags == TCP_SYN && TCP_SEQ_GT(header->seqno, pcb->rcv_nxt);
+    // Whoever wants one and was answered by the old one instead resets that, and asks again: as
+    // with Linux, which has no RFC 1337 unless told. lwIP asks again at once, and gives up after a
+    // few.
+    const bool is_reset = (flags & TCP_RST) != 0 && header->seqno == pcb->rcv_nxt;
+    if (!glue.made_room && !is_reset) return ERR_OK;
     tcp_abort(pcb);
     return ERR_ABRT;
   }
+  if (flags != TCP_SYN) return ERR_OK;
   auto* const listener = reinterpret_cast<tcp_pcb_listen*>(pcb);
   auto* const events = static_cast<ListenEvents*>(listener->callback_arg);
   return events == nullptr || events->has_room(listener->accepts_pending) ? ERR_OK : ERR_MEM;

@@ -27,6 +27,9 @@ struct Glue {
   Udp* udp = nullptr;
   const Groups* groups = nullptr;
   std::uint64_t sequence_secret[2] = {};
+  // A connection in TIME_WAIT has just given way to the packet that lwIP was given, which has to
+  // come once more.
+  bool made_room = false;
   // Set while an address is taken away: the connections that end meanwhile end because of it.
   bool removing_address = false;
 };

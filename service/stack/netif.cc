@@ -308,15 +308,21 @@ void Interface::input_ip(std::uint64_t destination, ByteView payload, bool is_v6
   // netif with the address by itself. But ICMP is answered by the netif it came to.
   const bool is_icmp = !is_v6 && payload[9] == IP_PROTO_ICMP;
   netif* const n = netif_for(is_icmp ? to : IpAddress{});
-  pbuf* const p = copy_to_pbuf(payload);
-  if (p == nullptr) return;
-  p->if_idx = netif_get_index(n);
-  if (is_group) p->flags |= destination == 0xffffffffffff ? PBUF_FLAG_LLBCAST : PBUF_FLAG_LLMCAST;
-  if (is_v6) {
-    ip6_input(p, n);
-  } else {
-    ip4_input(p, n);
-  }
+  const auto give_to_lwip = [&] {
+    pbuf* const p = copy_to_pbuf(payload);
+    if (p == nullptr) return;
+    p->if_idx = netif_get_index(n);
+    if (is_group) p->flags |= destination == 0xffffffffffff ? PBUF_FLAG_LLBCAST : PBUF_FLAG_LLMCAST;
+    if (is_v6) {
+      ip6_input(p, n);
+    } else {
+      ip4_input(p, n);
+    }
+  };
+  glue.made_room = false;
+  give_to_lwip();
+  // Its sender would repeat the SYN only after a second.
+  if (glue.made_room) give_to_lwip();
 }
 
 bool Interface::takes_group(const IpAddress& group) const {

@@ -87,6 +87,11 @@ Stack::~Stack() {
   glue.random = nullptr;
 }
 
+void Stack::set_sequence_secret(ByteView secret) {
+  std::memcpy(glue.sequence_secret, secret.data(),
+              std::min(secret.size(), sizeof glue.sequence_secret));
+}
+
 void Stack::set_time(Time now) {
   if (!impl_->has_time) {
     impl_->has_time = true;

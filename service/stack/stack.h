@@ -72,6 +72,10 @@ class Stack {
   Stack(const Stack&) = delete;
   Stack& operator=(const Stack&) = delete;
 
+  // What initial sequence numbers are made of, from then on: 16 bytes that nobody else knows. The
+  // same in each process that is this node, so that a new connection's number is above that of an
+  // earlier process's between the same ports, which the peer may remember. Random ones until then.
+  void set_sequence_secret(ByteView secret);
   // The time of this turn of the loop; before anything else in each turn.
   void set_time(Time now);
   // Creates or changes an interface other than kLoopback; existing connections survive where their

@@ -387,8 +387,64 @@ TEST_F(ListenTest, NewConnectionFromThePortOfOneInTimeWaitIsLetIn) {
   const Segment again{
       at("10.1.0.2:4000"), at("10.1.0.1:80"), 90'000, 0, Segment::Syn, 65535, {}, {}};
   send(again);
+  EXPECT_TRUE(last().has(Segment::Syn | Segment::Ack));
+}
+
+TEST_F(ListenTest, TimeWaitEndsWhenItsAnswerToANewConnectionIsReset) {
+  const Segment answer = handshake(4000);
+  accepted_.accepted[0].shutdown_write();
+  turn();
+  send({at("10.1.0.2:4000"),
+        at("10.1.0.1:80"),
+        101,
+        answer.sequence + 2,
+        Segment::Ack | Segment::Fin,
+        512,
+        {},
+        {}});
+  EXPECT_EQ(accepted_.notes.ending, Ending::Finished);
+  partner.seen.clear();
+  // Below the old one's numbers.
+  const Segment again{at("10.1.0.2:4000"), at("10.1.0.1:80"), 50, 0, Segment::Syn, 65535, {}, {}};
+  send(again);
+  const Segment old = last();
+  EXPECT_EQ(old.flags, Segment::Ack);
+  send({at("10.1.0.2:4000"),
+        at("10.1.0.1:80"),
+        old.acknowledgement + 1,
+        0,
+        Segment::Rst,
+        0,
+        {},
+        {}});
+  send(again);
+  EXPECT_EQ(last().flags, Segment::Ack);  // that was somebody who only guesses
+  send({at("10.1.0.2:4000"), at("10.1.0.1:80"), old.acknowledgement, 0, Segment::Rst, 0, {}, {}});
   send(again);
   EXPECT_TRUE(last().has(Segment::Syn | Segment::Ack));
+}
+
+TEST_F(StackTest, SequenceNumbersGoOnInTheNextProcessOfTheNode) {
+  const Bytes secret(16, 0x5a);
+  const auto first_number = [&] {
+    stack.set_time(now);
+    Pcb connecting = Pcb::create(Pcb::Kind::V4);
+    Notes unheard;
+    connecting.listen_to(unheard);
+    EXPECT_TRUE(connecting.bind(ip("10.1.0.1"), 5000, false).has_value());
+    EXPECT_TRUE(connecting.connect(ip("10.1.0.1"), at("10.1.0.2:80")).has_value());
+    turn();
+    const std::uint32_t number = last().sequence;
+    connecting.abandon();
+    return number;
+  };
+  stack.set_sequence_secret(secret);
+  const std::uint32_t before = first_number();
+  stack.set_sequence_secret(Bytes(16, 0x66));
+  first_number();
+  now += Duration{10};
+  stack.set_sequence_secret(secret);
+  EXPECT_EQ(first_number() - before, 10U * 15'625U);
 }
 
 TEST_F(ListenTest, PacketsForAnotherNetworksAddressAreNobodys) {
