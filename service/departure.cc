@@ -170,6 +170,8 @@ void Service::check_leave() {
   if (!leave_.is_wanted.load(std::memory_order_acquire)) return;
   leave_.is_wanted.store(false, std::memory_order_relaxed);
   const Departure outcome = is_needed_after_us() ? hand_over() : Departure::Idle;
+  // Nobody who comes now is served any more: he finds that we have gone, and asks the next one.
+  if (outcome == Departure::Idle) stop();
   const std::lock_guard lock(leave_.mutex);
   leave_.outcome = outcome;
   leave_.changed.notify_all();

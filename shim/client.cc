@@ -39,6 +39,9 @@ constexpr timeval kReplyPatience{20, 0};
 // an identity first, which took up to 4 s on slow machines.
 constexpr int kHostPatienceMs = 30'000;
 constexpr int kHostPollMs = 5;
+// So many services in a row may end just when we have connected to them; more is one that wants
+// nothing to do with this program.
+constexpr int kMaxEnded = 10;
 
 constinit std::array<std::atomic<std::uint64_t>, kSlots> slots{};
 constinit std::atomic<bool> is_starting{false};
@@ -87,21 +90,34 @@ void complain(std::string_view about, std::string_view reason) noexcept {
 
 // Hello, and in the first connection of a process the networks it was told to join (a service
 // hosted elsewhere was started with another environment).
-bool greet(const UniqueFd& connection) noexcept {
+enum class Greeting : std::uint8_t {
+  Answered,
+  Ended,    // the service ended between our connect and its answer, or wants no more programs
+  Refused,  // it is there, and nothing can be had of it
+};
+
+Greeting greet(const UniqueFd& connection) noexcept {
+  const auto of_failure = [](std::errc error) {
+    return error == std::errc::resource_unavailable_try_again ? Greeting::Refused : Greeting::Ended;
+  };
   const Config& settings = config();
   const auto answer = exchange(connection, {{},
                                             rpc::Hello{rpc::kVersion, ::getpid(), settings.egress,
                                                        settings.listen, settings.loopback}});
-  if (!answer) return false;
+  if (!answer) return of_failure(answer.error());
   if (answer->reply.kind != rpc::Reply::Kind::Done) {
     complain("the service of this home is of another version", settings.home);
-    return false;
+    return Greeting::Refused;
   }
-  if (has_joined.exchange(true)) return true;
+  if (has_joined.exchange(true)) return Greeting::Answered;
   for (const NetworkSetting& network : settings.networks) {
-    if (!exchange(connection, {{}, rpc::Join{network.id}})) return false;
+    const auto joined = exchange(connection, {{}, rpc::Join{network.id}});
+    if (!joined) {
+      has_joined = false;
+      return of_failure(joined.error());
+    }
   }
-  return true;
+  return Greeting::Answered;
 }
 
 // False: there is no point in trying on.
@@ -145,7 +161,7 @@ UniqueFd mint_connection() noexcept {
   auto minted = rpc::mint(fd);
   if (minted) {
     UniqueFd connection = furnish(std::move(*minted));
-    if (greet(connection)) return connection;
+    if (greet(connection) == Greeting::Answered) return connection;
   } else if (minted.error() == std::errc::too_many_files_open) {
     return {};
   }
@@ -166,13 +182,19 @@ void ask_for_capability(const UniqueFd& connection) noexcept {
 Result<UniqueFd> open_connection() noexcept {
   if (UniqueFd minted = mint_connection()) return minted;
   const char* const home = config().home.c_str();
+  int ended = 0;
   for (int waited = 0; waited < kHostPatienceMs; waited += kHostPollMs) {
     auto connection = rpc::connect_to_service(home);
     if (connection) {
       UniqueFd kept = furnish(std::move(*connection));
-      if (!greet(kept)) return failure(std::errc::network_down);
-      ask_for_capability(kept);
-      return kept;
+      const Greeting greeting = greet(kept);
+      if (greeting == Greeting::Answered) {
+        ask_for_capability(kept);
+        return kept;
+      }
+      if (greeting == Greeting::Refused || ++ended > kMaxEnded) break;
+      real().poll(nullptr, 0, kHostPollMs);
+      continue;
     }
     const bool is_nobody_there = connection.error() == std::errc::no_such_file_or_directory ||
                                  connection.error() == std::errc::connection_refused;

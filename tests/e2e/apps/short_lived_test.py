@@ -2,6 +2,7 @@
 import json
 import statistics
 import subprocess
+import threading
 import time
 import unittest
 
@@ -45,7 +46,6 @@ class ShortLived(ServerTest):
         self.assertEqual(done.returncode, 0, done.stderr)
         return {member["id"] for member in json.loads(done.stdout)}
 
-    @unittest.skip("connections are lost while the service changes its host")
     def test_a_hundred_at_once_are_one_node(self):
         self._entry()["way"] = "LD_PRELOAD"
         server, address = self.server(8601)
@@ -60,6 +60,31 @@ class ShortLived(ServerTest):
         callers = {line.split()[0] for line in server.output().splitlines() if '"GET /page' in line}
         self.assertEqual(len(callers), 1)
         self.note(f"{MANY} processes, one node")
+
+    def test_hosts_that_follow_each_other(self):
+        """A few at a time: whoever hosts ends after milliseconds, while others start, connect and read."""
+        self._entry()["way"] = "LD_PRELOAD"
+        _, address = self.server(8604)
+        log = self.world.folder / "hosts.log"
+        env = self.node._shimmed({"ZTSHIM_LOG": "info", "ZTSHIM_LOG_FILE": str(log)})
+        bad = []
+
+        def one_after_the_other():
+            for _ in range(MANY):
+                done = subprocess.run(["curl", "-sS", "--fail", f"http://{address}:8604/page"], env=env,
+                                      stdin=subprocess.DEVNULL, capture_output=True, check=False)
+                if done.returncode != 0 or done.stdout != (self.site / "page").read_bytes():
+                    bad.append((done.returncode, done.stderr))
+        threads = [threading.Thread(target=one_after_the_other) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(bad, [])
+        hosts = [line.split(" node ")[1].split()[0] for line in log.read_text().splitlines() if " runs, home " in line]
+        self.assertGreater(len(hosts), 1, "the host never changed")
+        self.assertEqual(len(set(hosts)), 1, "one identity")
+        self.note(f"{3 * MANY} processes, {len(hosts)} hosts")
 
     def times(self, command, env):
         took = []

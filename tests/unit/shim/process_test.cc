@@ -6,12 +6,15 @@
 #include <sys/wait.h>
 
 #include <atomic>
+#include <cstdio>
 #include <thread>
 #include <vector>
 
 #include "common/internal_fds.h"
 #include "common/raw_syscall.h"
+#include "common/rpc_channel.h"
 #include "common/service_entry.h"
+#include "shim/capability.h"
 #include "shim/virtual_fd.h"
 #include "tests/unit/shim/inet.h"
 
@@ -276,6 +279,35 @@ TEST(Threads, ShareTheConnectionsToTheService) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, 0);
+}
+
+// Its socket still takes connections, and then it is gone: whoever has just connected asks the
+// next.
+TEST(EndedService, IsNotHeldAgainstWhoeverConnectedAtItsEnd) {
+  const UniqueFd listener = listener_on(kOwnAddress);  // the next service: the home's own
+  const std::string name = home() + "/service.sock", aside = home() + "/next.sock";
+  ASSERT_EQ(rename(name.c_str(), aside.c_str()), 0);
+  UniqueFd ending(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  const auto address = rpc::ServiceAddress::in_home(home().c_str());
+  ASSERT_TRUE(address);
+  ASSERT_EQ(
+      bind(ending.get(), reinterpret_cast<const sockaddr*>(&address->address), address->length), 0);
+  ASSERT_EQ(listen(ending.get(), 1), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    ending.reset();
+    capability::drop();
+    _exit(virtual_socket(stream_socket().get()) ? 0 : 1);
+  }
+  UniqueFd connection(accept4(ending.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  char hello = 0;
+  EXPECT_GT(recv(connection.get(), &hello, 1, 0), 0);
+  EXPECT_EQ(rename(aside.c_str(), name.c_str()), 0);
+  ending.reset();
+  connection.reset();
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST(EndedService, IsReplacedAndItsSocketsBehaveLikeANetworkThatIsGone) {
