@@ -115,6 +115,36 @@ bool DatagramHeader::begins_with_mark(ByteView bytes, const SocketName& socket) 
          std::memcmp(bytes.data() + 8, &socket.socket, 8) == 0;
 }
 
+void DatagramError::write(std::span<std::uint8_t, kSize> to) const {
+  std::fill(to.begin(), to.end(), std::uint8_t{0});
+  Cursor out(to.data());
+  out.put(domain);
+  out.put(static_cast<std::int32_t>(error));
+  out.put(origin);
+  out.put(type);
+  out.put(code);
+  out.put(std::uint8_t{0});
+  out.put(info);
+  out.put(offender);
+  out.put(destination);
+}
+
+std::optional<DatagramError> DatagramError::read(ByteView from) {
+  if (from.size() < kSize) return std::nullopt;
+  ConstCursor in(from.data());
+  DatagramError told;
+  told.domain = in.get<std::int32_t>();
+  told.error = static_cast<std::errc>(in.get<std::int32_t>());
+  told.origin = in.get<std::uint8_t>();
+  told.type = in.get<std::uint8_t>();
+  told.code = in.get<std::uint8_t>();
+  in.get<std::uint8_t>();
+  told.info = in.get<std::uint32_t>();
+  told.offender = in.get_endpoint();
+  told.destination = in.get_endpoint();
+  return told;
+}
+
 bool is_datagram_pair(int fd) noexcept {
   const int saved = errno;
   int type = 0;

@@ -62,6 +62,27 @@ struct DatagramHeader {
   static bool begins_with_mark(ByteView bytes, const SocketName& socket);
 };
 
+// What the error queue of a datagram socket tells about one error (IP_RECVERR): the payload of a
+// TakeErrorMessage reply, before as many bytes of the datagram it is about as came back.
+struct DatagramError {
+  static constexpr std::size_t kSize = 64;
+  // So many bytes of the datagram at the most; routers send back 548 or 1232 and often fewer.
+  static constexpr std::size_t kMostQuoted = 900;
+
+  std::int32_t domain = 0;  // the socket's
+  std::errc error{};
+  std::uint8_t origin = 0;  // SO_EE_ORIGIN_LOCAL, _ICMP, _ICMP6
+  std::uint8_t type = 0, code = 0;
+  std::uint32_t info = 0;  // the MTU, when a datagram was too big
+  Endpoint offender;       // who says so; empty: we
+  Endpoint destination;    // where the datagram was to go
+
+  void write(std::span<std::uint8_t, kSize> to) const;
+  // Nothing when `from` is too short to hold one.
+  static std::optional<DatagramError> read(ByteView from);
+  bool operator==(const DatagramError&) const = default;
+};
+
 // The largest datagrams there are: 65535 bytes less the IPv4 and UDP headers, less the UDP header.
 inline constexpr std::size_t kMaxDatagram4 = 65507;
 inline constexpr std::size_t kMaxDatagram6 = 65527;

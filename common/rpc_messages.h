@@ -73,6 +73,7 @@ enum class Op : std::uint16_t {
   Resolvers,
   Source,
   GetCapability,
+  TakeErrorMessage,
 };
 
 enum class Side : std::uint8_t { Local, Peer };
@@ -244,10 +245,19 @@ struct GetCapability {  // reply: the process's end of one (rpc_capability.h)
   bool operator==(const GetCapability&) const = default;
 };
 
-using Body = std::variant<Hello, CreateSocket, Bind, Connect, Listen, ReturnConnection, Shutdown,
-                          GetName, TakeError, GetOption, SetOption, RememberedOptions, UnsentBytes,
-                          WaitReady, Status, Join, Leave, Administer, Ping, Why, AwaitSent,
-                          CheckSend, Interfaces, Resolvers, Source, GetCapability>;
+// The oldest of a datagram socket's error queue (IP_RECVERR), which is its no longer. Reply:
+// payload = a DatagramError (datagram.h) and the bytes that came back; Failed EAGAIN when there is
+// none.
+struct TakeErrorMessage {
+  static constexpr Op kOp = Op::TakeErrorMessage;
+  bool operator==(const TakeErrorMessage&) const = default;
+};
+
+using Body =
+    std::variant<Hello, CreateSocket, Bind, Connect, Listen, ReturnConnection, Shutdown, GetName,
+                 TakeError, GetOption, SetOption, RememberedOptions, UnsentBytes, WaitReady, Status,
+                 Join, Leave, Administer, Ping, Why, AwaitSent, CheckSend, Interfaces, Resolvers,
+                 Source, GetCapability, TakeErrorMessage>;
 struct Request {
   SocketName socket;  // zeroes where the request is about no socket
   Body body;

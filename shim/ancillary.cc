@@ -1,5 +1,6 @@
 #include "shim/ancillary.h"
 
+#include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <sys/time.h>
@@ -251,6 +252,37 @@ Result<void> for_each_item(const msghdr& message, Take take) noexcept {
 }
 
 }  // namespace
+
+void put_error_message(const DatagramError& error, msghdr& message, int& flags) noexcept {
+  sock_extended_err extended{};
+  extended.ee_errno = static_cast<std::uint32_t>(error.error);
+  extended.ee_origin = error.origin;
+  extended.ee_type = error.type;
+  extended.ee_code = error.code;
+  extended.ee_info = error.info;
+  Writer out(message, flags);
+  if (error.domain == AF_INET) {
+    struct {
+      sock_extended_err error;
+      sockaddr_in offender;
+    } told{extended, {}};
+    if (error.offender) {
+      told.offender.sin_family = AF_INET;
+      told.offender.sin_addr = to_in_addr(error.offender.ip);
+    }
+    return out.put(IPPROTO_IP, IP_RECVERR, told);
+  }
+  struct {
+    sock_extended_err error;
+    sockaddr_in6 offender;
+  } told{extended, {}};
+  if (error.offender) {
+    told.offender.sin6_family = AF_INET6;
+    told.offender.sin6_addr = to_in6_addr(error.offender.ip);
+    told.offender.sin6_scope_id = error.offender.scope;
+  }
+  out.put(IPPROTO_IPV6, IPV6_RECVERR, told);
+}
 
 void put_ancillary(const DatagramHeader& header, msghdr& message, int& flags) noexcept {
   Writer out(message, flags);

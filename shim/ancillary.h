@@ -13,6 +13,9 @@ namespace ztshim {
 // MSG_CTRUNC in `flags` where something did not fit.
 void put_ancillary(const DatagramHeader& header, msghdr& message, int& flags) noexcept;
 
+// The one that MSG_ERRQUEUE brings: IP_RECVERR, or IPV6_RECVERR for an AF_INET6 socket.
+void put_error_message(const DatagramError& error, msghdr& message, int& flags) noexcept;
+
 // What control messages ask of a datagram goes into its header: source, interface, hop limit,
 // traffic class. Descriptors and credentials are ignored, as UDP does. EINVAL: malformed, unknown
 // or out of range.

@@ -164,14 +164,36 @@ Result<Scatter> check(const msghdr* asked) noexcept {
   return wanted;
 }
 
+// MSG_ERRQUEUE, which never waits: the datagram that failed, where it was to go, and why.
+ssize_t receive_error(const SocketName& name, const Scatter& wanted, msghdr& asked) noexcept {
+  const NoCancel no_cancel;
+  const auto answer = client::ask({name, rpc::TakeErrorMessage{}});
+  // Nothing there, or nobody who could know: no queue has anything.
+  if (!answer || answer->reply.kind != rpc::Reply::Kind::Done)
+    return fail(std::errc::resource_unavailable_try_again);
+  const ByteView payload = answer->reply.payload.view();
+  const auto error = DatagramError::read(payload);
+  if (!error) return fail(std::errc::resource_unavailable_try_again);
+  const ByteView quoted = payload.subspan(DatagramError::kSize);
+  const std::size_t taken = std::min(quoted.size(), wanted.size);
+  copy_to(wanted.parts, quoted.first(taken));
+  if (asked.msg_name != nullptr) {
+    put_address(error->destination, error->domain, static_cast<sockaddr*>(asked.msg_name),
+                &asked.msg_namelen);
+  }
+  int told = MSG_ERRQUEUE | (quoted.size() > taken ? MSG_TRUNC : 0);
+  put_error_message(*error, asked, told);
+  asked.msg_flags = told;
+  return static_cast<ssize_t>(taken);
+}
+
 }  // namespace
 
 ssize_t receive_datagram(int fd, const SocketName& name, msghdr* message, int flags,
                          OnError on_error) {
   const auto wanted = check(message);
   if (!wanted) return fail(wanted.error());
-  // Errors are told by calls, not queued (IP_RECVERR is refused).
-  if ((flags & MSG_ERRQUEUE) != 0) return fail(std::errc::resource_unavailable_try_again);
+  if ((flags & MSG_ERRQUEUE) != 0) return receive_error(name, *wanted, *message);
   const std::errc left = pending_error::take_left(name);
   if (left != std::errc{}) return fail(left);
   if (wanted->parts.size() > kMaxParts) {

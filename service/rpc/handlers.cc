@@ -151,6 +151,14 @@ class Handler {
     return {reply, {}};
   }
 
+  Answer operator()(const TakeErrorMessage&) const {
+    const auto message = sockets_.take_error_message(id_);
+    if (!message) return {Reply::failed(std::errc::resource_unavailable_try_again), {}};
+    Reply reply;
+    reply.payload.assign(*message);
+    return {reply, {}};
+  }
+
   Answer operator()(const GetOption& request) const {
     const std::size_t size = std::min<std::size_t>(request.size, kMaxOptionSize);
     auto value = sockets_.get_option(id_, request.level, request.name, size);

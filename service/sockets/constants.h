@@ -57,6 +57,9 @@ inline constexpr std::size_t kReadSize = std::size_t{256} * 1024;
 // cost more than they gain.
 inline constexpr std::size_t kLowWater = std::size_t{16} * 1024;
 
+// Errors that wait for MSG_ERRQUEUE; whoever asked for them and does not fetch them gets no more.
+inline constexpr std::size_t kMostQueuedErrors = 64;
+
 // SO_SNDBUF of an application's end. The newest byte that stays unread (stream_pump.h) keeps its
 // whole kernel buffer charged to the writer, and the writer counts as writable only while four
 // times that fits. The largest buffer is sendfile's and splice's, 64 KiB in one piece: 66 304 bytes

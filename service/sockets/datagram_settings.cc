@@ -51,6 +51,10 @@ Result<bool> DatagramSocket::set_option(int level, int name, ByteView value) {
     if (!*set) return failure(set->error());
     options_.remember(level, name, value);
     if (host_ != nullptr) host_->set_option(level, name, value);
+    // Who wants no errors any more has none, as on Linux.
+    std::erase_if(errors_, [this](const stack::IcmpError& error) {
+      return !datagram_options_.wants_errors(error.remote.ip.is_v6());
+    });
     return true;
   }
   const auto done = options_.set(level, name, value, facts());

@@ -1,5 +1,6 @@
 #include "service/sockets/datagram_socket.h"
 
+#include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -152,15 +153,56 @@ void DatagramSocket::on_datagram(const stack::Datagram& datagram) {
 }
 
 void DatagramSocket::on_icmp_error(const stack::IcmpError& error) {
-  if (error.mtu != 0) {
-    const int discover =
-        error.remote.ip.is_v6() ? options_.v6_mtu_discover() : options_.mtu_discover();
-    const bool asks =
-        error.remote.ip.is_v6() ? discover == IPV6_PMTUDISC_DO : discover != IP_PMTUDISC_DONT;
-    if (asks && peer_) tell_error(std::errc::message_size);
-  } else if (error.is_hard && peer_) {
-    tell_error(error.error);
+  const bool is_v6 = error.remote.ip.is_v6();
+  const bool is_too_big = error.mtu != 0;
+  if (is_too_big) {
+    const int discover = is_v6 ? options_.v6_mtu_discover() : options_.mtu_discover();
+    const bool asks = is_v6 ? discover == IPV6_PMTUDISC_DO : discover != IP_PMTUDISC_DONT;
+    if (!asks) return;
   }
+  const std::errc told = is_too_big ? std::errc::message_size : error.error;
+  if (datagram_options_.wants_errors(is_v6)) {
+    queue_error(error);
+    tell_error(told);
+  } else if (peer_ && (is_too_big || error.is_hard)) {
+    tell_error(told);
+  }
+}
+
+void DatagramSocket::queue_error(stack::IcmpError error) {
+  if (error.mtu != 0) error.error = std::errc::message_size;
+  if (errors_.size() < kMostQueuedErrors) errors_.push_back(std::move(error));
+}
+
+std::optional<Bytes> DatagramSocket::take_error_message() {
+  if (errors_.empty()) return std::nullopt;
+  const stack::IcmpError error = std::move(errors_.front());
+  errors_.pop_front();
+  const bool is_local = !error.from;
+  DatagramError told;
+  told.domain = kind_.domain;
+  told.error = error.error;
+  if (is_local) {
+    told.origin = SO_EE_ORIGIN_LOCAL;
+  } else {
+    told.origin = error.remote.ip.is_v6() ? SO_EE_ORIGIN_ICMP6 : SO_EE_ORIGIN_ICMP;
+    told.offender = in_family({error.from, 0});
+  }
+  told.type = error.type;
+  told.code = error.code;
+  told.info = error.mtu;
+  told.destination = in_family(error.remote);
+  Bytes message(DatagramError::kSize);
+  told.write(std::span<std::uint8_t, DatagramError::kSize>(message));
+  const std::size_t quoted = std::min(error.quoted.size(), DatagramError::kMostQuoted);
+  append(message, ByteView(error.quoted).first(quoted));
+  if (is_local) return message;
+  // What the next call is told is the next one's (Linux' sock_dequeue_err_skb).
+  pending_error_ = {};
+  const auto next = std::find_if(errors_.begin(), errors_.end(),
+                                 [](const stack::IcmpError& e) { return bool{e.from}; });
+  if (next != errors_.end()) tell_error(next->error);
+  return message;
 }
 
 // The next call fails with it, once.

@@ -38,6 +38,8 @@ class DatagramSocket final : public Socket, private stack::DatagramReceiver {
   Outcome disconnect();
   // rpc::CheckSend; `to` is empty or not IPv4-mapped.
   Outcome check_send(const Endpoint& to, std::size_t size, std::uint32_t interface_index);
+  // The oldest of the error queue, with the bytes that came back; nothing: it is empty.
+  std::optional<Bytes> take_error_message();
   bool is_connected() const { return static_cast<bool>(peer_); }
   void shut_down(int how);
   // How many datagrams nobody took, or could not leave.
@@ -104,6 +106,7 @@ class DatagramSocket final : public Socket, private stack::DatagramReceiver {
   DatagramHeader header_for(const Arrival& arrival) const;
   bool must_have_header(const Arrival& arrival) const;
   void tell_error(std::errc error);
+  void queue_error(stack::IcmpError error);
 
   // ---- options: datagram_settings.cc
   Options::Facts facts() const;
@@ -123,6 +126,7 @@ class DatagramSocket final : public Socket, private stack::DatagramReceiver {
   std::unique_ptr<HostDatagrams> host_;
   bool host_ready_ = false;
   std::vector<Arrival> arrivals_;
+  std::deque<stack::IcmpError> errors_;  // for those who asked (IP_RECVERR), oldest first
   bool application_shut_ = false, application_gone_ = false;
   bool is_shut_for_reading_ = false, is_shut_for_writing_ = false;
   std::uint64_t receive_drops_ = 0, send_drops_ = 0;

@@ -290,8 +290,15 @@ Outcome DatagramSocket::check_send(const Endpoint& to, std::size_t size,
   if (!way) return failed(way.error());
   const bool is_broadcast = way->is_group && !destination.ip.is_multicast();
   if (is_broadcast && !options_.broadcast()) return failed(std::errc::permission_denied);
-  if (const std::errc error = check_size(destination, *way, size); error != std::errc{})
+  if (const std::errc error = check_size(destination, *way, size); error != std::errc{}) {
+    if (!way->is_host && datagram_options_.wants_errors(destination.ip.is_v6())) {
+      stack::IcmpError local;
+      local.remote = destination;
+      local.mtu = hub_.stack().path_mtu(way->packet.interface, destination.ip);
+      queue_error(std::move(local));
+    }
     return failed(error);
+  }
   if (port_ == 0 && enter_port(0) != std::errc{})
     return failed(std::errc::resource_unavailable_try_again);  // sendto(2)'s word for it
   if (!way->is_host) return {};

@@ -377,6 +377,11 @@ int Sockets::take_error(SocketId id) {
   return grave == nullptr ? 0 : static_cast<int>(std::exchange(grave->error, std::errc{}));
 }
 
+std::optional<Bytes> Sockets::take_error_message(SocketId id) {
+  auto* const socket = dynamic_cast<DatagramSocket*>(impl_->table.find(id));
+  return socket == nullptr ? std::nullopt : socket->take_error_message();
+}
+
 Result<std::optional<Bytes>> Sockets::get_option(SocketId id, int level, int name,
                                                  std::size_t size) {
   const bool is_error = level == SOL_SOCKET && name == SO_ERROR;

@@ -108,6 +108,8 @@ class Sockets {
   Result<Endpoint> peer_name(SocketId id) const;   // ENOTCONN
   // A pending error, cleared by asking (SO_ERROR); 0 none.
   int take_error(SocketId id);
+  // The oldest of a datagram socket's error queue (DatagramError and bytes); nothing: none.
+  std::optional<Bytes> take_error_message(SocketId id);
   // Options the service knows (interposition.md 10). ENOPROTOOPT, EINVAL, … as the man pages say.
   // NotOurs (operation_not_supported is never used for it): std::nullopt = let the kernel object
   // answer.

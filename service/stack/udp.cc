@@ -19,6 +19,9 @@
 namespace ztshim::stack {
 namespace {
 
+// An ICMP error has 576 bytes at the most (RFC 1812 4.3.2.3), two IP headers and its own among
+// them.
+constexpr std::size_t kMostQuoted = 520;
 // What lwIP can count, the header of an IPv6 packet included.
 constexpr std::size_t kLargestPacket = 0xffff;
 
@@ -128,6 +131,9 @@ void Udp::refuse_own(const Datagram& datagram) {
                                       : static_cast<std::uint8_t>(ICMP_DUR);
   error.code = datagram.to.ip.is_v6() ? static_cast<std::uint8_t>(ICMP6_DUR_PORT)
                                       : static_cast<std::uint8_t>(ICMP_DUR_PORT);
+  // As much of it as an ICMP error brings back.
+  error.quoted.resize(std::min(datagram.payload.size(), kMostQuoted));
+  datagram.payload.copy_to(error.quoted);
   on_icmp_error(error, datagram.interface);
 }
 

@@ -1,5 +1,10 @@
 /* What a datagram socket is told with each datagram, and says with it: control messages, hop
    limits, ICMP errors, broadcasts. */
+/* The second needs the first. */
+/* clang-format off */
+#include <time.h>
+#include <linux/errqueue.h>
+/* clang-format on */
 #include <netinet/udp.h>
 
 #include "datagrams.h"
@@ -218,6 +223,98 @@ static void refused_poll(void) {
   wait_poll("poll", fd, POLLIN);
 }
 
+/* One entry of the error queue. Addresses differ from place to place; that the offender is whom the
+   datagram was for does not. */
+static void say_error(int fd, struct control* control, size_t room, size_t text_room) {
+  static char text[64];
+  static struct iovec part;
+  union place to;
+  memset(text, 0, sizeof text);
+  memset(&to, 0, sizeof to);
+  part = (struct iovec){text, text_room};
+  control->message = (struct msghdr){.msg_name = &to,
+                                     .msg_namelen = sizeof to,
+                                     .msg_iov = &part,
+                                     .msg_iovlen = 1,
+                                     .msg_control = control->bytes,
+                                     .msg_controllen = room};
+  const long size = say("error queue", recvmsg(fd, &control->message, MSG_ERRQUEUE));
+  if (size < 0) return;
+  say_text("  of", text);
+  say("  flags", control->message.msg_flags);
+  say("  name length", control->message.msg_namelen);
+  say("  family", to.any.sa_family);
+  const struct cmsghdr* const item = CMSG_FIRSTHDR(&control->message);
+  if (item == NULL) return;
+  say("  control", (long)item->cmsg_len);
+  say("  level", item->cmsg_level);
+  say("  type", item->cmsg_type);
+  if (item->cmsg_len < CMSG_LEN(sizeof(struct sock_extended_err))) return;
+  struct sock_extended_err error;
+  memcpy(&error, CMSG_DATA(item), sizeof error);
+  errno = (int)error.ee_errno;
+  say("  errno", error.ee_errno == 0 ? 0 : -1);
+  say("  origin", error.ee_origin);
+  say("  of ICMP", error.ee_type);
+  say("  code", error.ee_code);
+  say("  info", error.ee_info);
+  const struct sockaddr* const offender =
+      SO_EE_OFFENDER((const struct sock_extended_err*)CMSG_DATA(item));
+  say("  offender's family", offender->sa_family);
+  if (is_six()) {
+    say("  is the destination",
+        memcmp(&((const struct sockaddr_in6*)offender)->sin6_addr, &to.six.sin6_addr, 16) == 0);
+  } else {
+    say("  is the destination",
+        memcmp(&((const struct sockaddr_in*)offender)->sin_addr, &to.four.sin_addr, 4) == 0);
+  }
+}
+
+static void error_queue(void) {
+  const int fd = datagram(0), level = is_six() ? IPPROTO_IPV6 : IPPROTO_IP;
+  const int option = is_six() ? IPV6_RECVERR : IP_RECVERR;
+  struct control control;
+  char text[8];
+  get_number("before", fd, level, option);
+  set_number("wanted", fd, level, option, 1);
+  get_number("now", fd, level, option);
+  say_error(fd, &control, sizeof control.bytes, 64);
+  say("connect", connect_at(fd, closed_datagram_port()));
+  say("write", write(fd, "first", 5));
+  wait_for(fd, POLLIN);
+  say("read", recv(fd, text, sizeof text, 0));
+  say_error(fd, &control, sizeof control.bytes, 64);
+  say_error(fd, &control, sizeof control.bytes, 64);
+  say("write", write(fd, "second", 6));
+  wait_for(fd, POLLIN);
+  say_error(fd, &control, sizeof control.bytes, 3);
+  say("the queue has told it", recv(fd, text, sizeof text, MSG_DONTWAIT));
+  say("nor is it SO_ERROR", socket_error(fd));
+  say("write", write(fd, "third", 5));
+  wait_for(fd, POLLIN);
+  say_error(fd, &control, 24, 64);
+  say("write", write(fd, "fourth", 6));
+  wait_for(fd, POLLIN);
+  set_number("no more", fd, level, option, 0);
+  say_error(fd, &control, sizeof control.bytes, 64);
+}
+
+/* Without a peer an error is told to those alone who have asked. */
+static void error_queue_unconnected(void) {
+  const int fd = datagram(0), level = is_six() ? IPPROTO_IPV6 : IPPROTO_IP;
+  struct control control;
+  char text[8];
+  const int port = closed_datagram_port();
+  set_number("wanted", fd, level, is_six() ? IPV6_RECVERR : IP_RECVERR, 1);
+  union place to = here(own_family, port);
+  say("sendto", sendto(fd, "hello", 5, 0, &to.any, size_of(&to)));
+  wait_for(fd, POLLIN);
+  say("receive", recv(fd, text, sizeof text, MSG_DONTWAIT));
+  say("once", recv(fd, text, sizeof text, MSG_DONTWAIT));
+  say_error(fd, &control, sizeof control.bytes, 64);
+  say_error(fd, &control, sizeof control.bytes, 64);
+}
+
 static void broadcast(void) {
   const int fd = datagram(0);
   union place to = here(AF_INET, 9);
@@ -236,6 +333,8 @@ const struct scenario datagram_option_scenarios[] = {
     {"datagram-said", said},
     {"datagram-refused", refused},
     {"datagram-refused-poll", refused_poll},
+    {"datagram-error-queue", error_queue},
+    {"datagram-error-queue-unconnected", error_queue_unconnected},
     {"datagram-broadcast", broadcast, ONLY_FOUR},
     {NULL, NULL},
 };

@@ -68,6 +68,22 @@ TEST(DatagramHeader, BareBytesThatLookLikeOneAreToldApart) {
   EXPECT_FALSE(DatagramHeader::begins_with_mark(whole, kOther));
 }
 
+TEST(DatagramError, ComesBackAsItWasWritten) {
+  DatagramError error;
+  error.domain = AF_INET6;
+  error.error = std::errc::message_size;
+  error.origin = 3;
+  error.type = 2;
+  error.code = 1;
+  error.info = 1400;
+  error.offender = {*IpAddress::parse("fe80::1"), 0, 1'000'001};
+  error.destination = {*IpAddress::parse("fd00::17"), 53};
+  Bytes message(DatagramError::kSize + 5);
+  error.write(std::span<std::uint8_t, DatagramError::kSize>(message.data(), DatagramError::kSize));
+  EXPECT_EQ(DatagramError::read(message), error);
+  EXPECT_FALSE(DatagramError::read(ByteView(message).first(DatagramError::kSize - 1)));
+}
+
 TEST(DatagramPair, TellsItsKindAndItsMark) {
   int ends[2] = {-1, -1};
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);

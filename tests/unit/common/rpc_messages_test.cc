@@ -43,6 +43,7 @@ std::vector<Request> all_requests() {
       {{}, Resolvers{kV4, 2}},
       {{}, Source{kV6}},
       {{}, GetCapability{}},
+      {kSocket, TakeErrorMessage{}},
   };
 }
 
