@@ -121,9 +121,11 @@ class Node:
         return subprocess.run(self._command(arguments, shim), env=env, input=stdin,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, check=False)
 
+    def ztshim_command(self, *arguments):
+        return [ZTSHIM, arguments[0], "--home", self.home, *arguments[1:]]
+
     def ztshim(self, *arguments, timeout=90):
-        command = [arguments[0], "--home", self.home, *arguments[1:]]
-        return self.run(ZTSHIM, *command, shim=False, timeout=timeout)
+        return self.run(*self.ztshim_command(*arguments), shim=False, timeout=timeout)
 
     def service(self):
         """`ztshim service` for this home, up when its network has an address."""
